@@ -1,0 +1,5 @@
+use burn_cubecl::CubeBackend;
+
+use crate::ArgmaxOps;
+
+impl ArgmaxOps for CubeBackend {}

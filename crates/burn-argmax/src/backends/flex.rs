@@ -1,0 +1,5 @@
+use burn_core::backend::Flex;
+
+use crate::ArgmaxOps;
+
+impl ArgmaxOps for Flex {}

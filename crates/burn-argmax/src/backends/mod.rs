@@ -1,0 +1,8 @@
+#[cfg(feature = "autodiff")]
+mod autodiff;
+#[cfg(feature = "_cube-kernels")]
+mod cubecl;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "ndarray")]
+mod ndarray;

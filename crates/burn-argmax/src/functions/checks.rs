@@ -1,0 +1,22 @@
+use burn_core::tensor::{AsIndex, Tensor};
+
+/// Resolves a dimension argument, and refuses one that has no index to return.
+pub(crate) fn check_dim<const D: usize>(op: &str, tensor: &Tensor<D>, dim: impl AsIndex) -> usize {
+    let dim = dim
+        .try_dim_index(D)
+        .unwrap_or_else(|error| panic!("{op}: dim is out of range: {error}"));
+    let shape = tensor.dims();
+    assert!(
+        shape[dim] > 0,
+        "{op}: dim {dim} of shape {shape:?} has size 0, it must have at least one entry"
+    );
+    dim
+}
+
+/// Refuses an inverse temperature that defines no softmax.
+pub(crate) fn check_beta(op: &str, beta: f64) {
+    assert!(
+        beta.is_finite() && beta >= 0.0,
+        "{op}: beta must be finite and >= 0, got {beta}"
+    );
+}

@@ -1,0 +1,77 @@
+use burn_core::{
+    backend::Dispatch,
+    tensor::{AsIndex, Tensor},
+};
+
+use super::{Surrogate, check_beta, check_dim, dispatch::is_listed};
+use crate::{ArgmaxOps, composed};
+
+/// The exact one-hot of the first maximum, with a surrogate's gradient.
+///
+/// `y_i = 1` where `i` is the first index of the maximum, else `0`; bit for bit, with no rounding
+/// left over from a soft term.
+///
+/// # Arguments
+///
+/// * `logits` - Scores, of any rank and layout.
+/// * `dim` - The dimension of the index; a negative one counts from the end.
+/// * `surrogate` - The gradient to send back.
+///
+/// # Returns
+///
+/// A tensor of the shape and dtype of `logits` with a single 1 a row. Ties go to the first maximum.
+/// The 1 of a row with a NaN is where [`Tensor::argmax`] puts it on that backend. `-inf` scores
+/// are chosen only in a row that has nothing else. An empty batch gives an empty tensor.
+///
+/// # Gradient
+///
+/// * [`Surrogate::Identity`]: `dx = g`.
+/// * [`Surrogate::Softmax`]: `dx = beta * p * (g - sum(g * p))` with `p = softmax(beta * x)`; it is
+///   exactly 0 where the score is `-inf`, and NaN in a row with a NaN or `+inf`.
+///
+/// Both are biased, as every straight-through gradient: neither is the gradient of the one-hot,
+/// which is zero almost everywhere.
+///
+/// # Panics
+///
+/// If `dim` is out of range or has size 0, or if the surrogate's `beta` is negative, infinite or
+/// NaN.
+///
+/// # Source
+///
+/// Bengio, Léonard and Courville 2013 (identity); Jang, Gu and Poole, ICLR 2017 (softmax).
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_argmax::{Surrogate, straight_through_one_hot};
+///
+/// let device = Device::flex().autodiff();
+/// let logits = Tensor::<2>::from_floats([[0.1, 0.7, 0.7]], &device).require_grad();
+/// let one_hot = straight_through_one_hot(logits.clone(), 1, Surrogate::Softmax { beta: 1.0 });
+/// assert_eq!(one_hot.to_data().to_vec::<f32>().unwrap(), [0.0, 1.0, 0.0]);
+///
+/// let gradient = logits.grad(&one_hot.slice([0..1, 0..1]).sum().backward()).unwrap();
+/// assert!(gradient.slice([0..1, 0..1]).into_scalar::<f32>() > 0.0);
+/// ```
+pub fn straight_through_one_hot<const D: usize>(
+    logits: Tensor<D>,
+    dim: impl AsIndex,
+    surrogate: Surrogate,
+) -> Tensor<D> {
+    let dim = check_dim("straight_through_one_hot", &logits, dim);
+    if let Surrogate::Softmax { beta } = surrogate {
+        check_beta("straight_through_one_hot", beta);
+    }
+    if logits.shape().num_elements() == 0 {
+        return logits;
+    }
+
+    let logits = logits.dequantize().into_dispatch();
+    Tensor::from_dispatch(if is_listed(&logits) {
+        <Dispatch as ArgmaxOps>::straight_through_one_hot(logits, dim, surrogate)
+    } else {
+        composed::straight_through_one_hot::<Dispatch>(logits, dim, surrogate)
+    })
+}

@@ -1,0 +1,48 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Naming `NdArray` warns; serving it until Burn drops it is deliberate.
+#![cfg_attr(feature = "ndarray", allow(deprecated))]
+
+//! Differentiable stand-ins for `argmax`, as operators for [Burn](burn_core).
+//!
+//! `argmax` returns an integer, so no gradient passes it and a loss that depends on *where* the
+//! peak is cannot train. The operators here answer the same question and do carry a gradient.
+//!
+//! | operator | result | gradient |
+//! |---|---|---|
+//! | [`soft_argmax`] | expected index under `softmax(beta * x)` | exact |
+//! | [`straight_through_one_hot`] | exact 0/1 one-hot of the first maximum | the [`Surrogate`]'s |
+//! | [`sign_one_hot`] | 1 at every maximum, 0 elsewhere | **zero everywhere** |
+//!
+//! # Quick start
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use burn_argmax::soft_argmax;
+//!
+//! let device = Device::flex().autodiff();
+//! let logits = Tensor::<2>::from_floats([[0.0, 4.0, 1.0]], &device).require_grad();
+//! let index = soft_argmax(logits.clone(), 1, 10.0); // [[1.0]]
+//! let loss = (index - 2.0).powi_scalar(2).sum(); // the peak should be at index 2
+//! let gradient = logits.grad(&loss.backward()).unwrap();
+//! assert_eq!(gradient.dims(), [1, 3]);
+//! ```
+//!
+//! # Features
+//!
+//! No backend is enabled by default; name the one that Burn itself was given: `ndarray`, `flex`,
+//! `wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`. Each brings the fused kernels for
+//! that backend. `tch` and `remote`, and any backend that Burn has and this crate was not given,
+//! are served by [plain tensor operations](reference) with the same results.
+//! `autodiff`, `fusion` and `std` (all on by default) mirror Burn's features of the same names; a
+//! program that turns `fusion` off in Burn turns it off here too.
+
+extern crate alloc;
+
+mod backends;
+mod composed;
+mod functions;
+mod ops;
+pub mod reference;
+
+pub use functions::*;
+pub use ops::ArgmaxOps;

@@ -1,0 +1,85 @@
+use burn_core as burn;
+use burn_core::backend::{Backend, backend_extension, tensor::FloatTensor};
+
+use crate::{Surrogate, composed};
+
+/// What a backend may override: the operators on its own tensors.
+///
+/// Every method has a body of plain tensor operations. `dim` is in range and has at least one
+/// entry, `beta` is finite and not negative, and the tensor has at least one element: the public
+/// functions have seen to it.
+///
+/// A *row* is a line of `logits` along `dim`. The *state* of [`soft_argmax_forward`] has the shape
+/// of `logits` with `dim` of size 4, and holds for each row, in the dtype that sums run in:
+/// `[max, sum, centre, offset]`, where `sum = sum_i exp(beta * (x_i - max))`, `centre` is the index
+/// that the sums are taken about, and `centre + offset` is the result.
+///
+/// [`soft_argmax_forward`]: ArgmaxOps::soft_argmax_forward
+#[cfg_attr(
+    feature = "fusion",
+    doc = "On a fusion backend each method is one opaque operation of the stream."
+)]
+#[backend_extension(
+    Cube: cfg(feature = "_cube-kernels"),
+    Flex: cfg(feature = "flex"),
+    NdArray: cfg(feature = "ndarray"),
+    Autodiff: cfg(feature = "autodiff"),
+    Fusion: cfg(all(feature = "fusion", feature = "_cube-kernels")),
+)]
+pub trait ArgmaxOps: Backend {
+    /// The expected index along `dim`.
+    #[fusion(dtype = logits, shape = composed::with_dim_size(logits, *dim, 1))]
+    fn soft_argmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+        Self::soft_argmax_forward(logits, dim, beta).0
+    }
+
+    /// The expected index along `dim`, and the state that the backward pass needs.
+    #[fusion(meta = |logits, dim, _beta| composed::forward_metadata(logits, *dim))]
+    fn soft_argmax_forward(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::soft_argmax_forward::<Self>(logits, dim, beta)
+    }
+
+    /// The gradient of [`soft_argmax`](ArgmaxOps::soft_argmax): `grad * beta * p_j * (j - y)`.
+    #[fusion(dtype = logits, shape = logits)]
+    fn soft_argmax_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        composed::soft_argmax_backward::<Self>(logits, state, grad, dim, beta)
+    }
+
+    /// The one-hot of the first maximum along `dim`. The surrogate is the backward pass's.
+    #[fusion(dtype = logits, shape = logits)]
+    fn straight_through_one_hot(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        surrogate: Surrogate,
+    ) -> FloatTensor<Self> {
+        let _ = surrogate;
+        composed::one_hot::<Self>(logits, dim)
+    }
+
+    /// The vector-Jacobian product of `softmax(beta * logits)`: `beta * p * (grad - sum(grad * p))`.
+    #[fusion(dtype = logits, shape = logits)]
+    fn softmax_surrogate_backward(
+        logits: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        composed::softmax_surrogate_backward::<Self>(logits, grad, dim, beta)
+    }
+
+    /// 1 at every maximum along `dim`, 0 elsewhere.
+    #[fusion(dtype = values, shape = values)]
+    fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
+        composed::sign_one_hot::<Self>(values, dim)
+    }
+}
