@@ -1,0 +1,132 @@
+use half::{bf16, f16};
+
+use super::exp;
+
+/// A float that sums run in.
+pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
+    const ZERO: Self;
+    const NEG_INFINITY: Self;
+    const NAN: Self;
+
+    fn from_f64(value: f64) -> Self;
+    fn to_f64(self) -> f64;
+    /// The distance between two indices of a line.
+    fn from_distance(value: i32) -> Self;
+    /// `exp` of an argument that is not positive.
+    fn exp<const FMA: bool>(self) -> Self;
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+}
+
+/// A float that tensors hold.
+pub(crate) trait Element: Copy + PartialOrd + Send + Sync + 'static {
+    type Accumulator: Accumulator;
+
+    const ONE: Self;
+    const ZERO: Self;
+
+    fn widen(self) -> Self::Accumulator;
+    fn narrow(value: Self::Accumulator) -> Self;
+    /// Rounds once, from the precision that results are put together in.
+    fn round(value: f64) -> Self;
+}
+
+macro_rules! accumulator {
+    ($float:ty, $exp:ident) => {
+        impl Accumulator for $float {
+            const ZERO: Self = 0.0;
+            const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
+            const NAN: Self = <$float>::NAN;
+
+            #[inline(always)]
+            fn from_f64(value: f64) -> Self {
+                value as $float
+            }
+
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+
+            #[inline(always)]
+            fn from_distance(value: i32) -> Self {
+                value as $float
+            }
+
+            #[inline(always)]
+            fn exp<const FMA: bool>(self) -> Self {
+                exp::$exp::<FMA>(self)
+            }
+
+            #[inline(always)]
+            fn add(self, other: Self) -> Self {
+                self + other
+            }
+
+            #[inline(always)]
+            fn sub(self, other: Self) -> Self {
+                self - other
+            }
+
+            #[inline(always)]
+            fn mul(self, other: Self) -> Self {
+                self * other
+            }
+        }
+
+        impl Element for $float {
+            type Accumulator = Self;
+
+            const ONE: Self = 1.0;
+            const ZERO: Self = 0.0;
+
+            #[inline(always)]
+            fn widen(self) -> Self {
+                self
+            }
+
+            #[inline(always)]
+            fn narrow(value: Self) -> Self {
+                value
+            }
+
+            #[inline(always)]
+            fn round(value: f64) -> Self {
+                value as $float
+            }
+        }
+    };
+}
+
+accumulator!(f32, exp_f32);
+accumulator!(f64, exp_f64);
+
+macro_rules! half_element {
+    ($half:ty) => {
+        impl Element for $half {
+            type Accumulator = f32;
+
+            const ONE: Self = <$half>::ONE;
+            const ZERO: Self = <$half>::ZERO;
+
+            #[inline(always)]
+            fn widen(self) -> f32 {
+                self.to_f32()
+            }
+
+            #[inline(always)]
+            fn narrow(value: f32) -> Self {
+                <$half>::from_f32(value)
+            }
+
+            #[inline(always)]
+            fn round(value: f64) -> Self {
+                <$half>::from_f64(value)
+            }
+        }
+    };
+}
+
+half_element!(f16);
+half_element!(bf16);
