@@ -41,6 +41,8 @@ extern crate alloc;
 mod backends;
 mod composed;
 mod functions;
+#[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
+mod kernels;
 mod ops;
 pub mod reference;
 

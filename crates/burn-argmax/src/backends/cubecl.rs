@@ -1,5 +1,45 @@
+use burn_core::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 
-use crate::ArgmaxOps;
+use crate::{ArgmaxOps, Surrogate, kernels::cube};
 
-impl ArgmaxOps for CubeBackend {}
+impl ArgmaxOps for CubeBackend {
+    fn soft_argmax_forward(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        cube::soft_argmax_forward(logits, dim, beta)
+    }
+
+    fn soft_argmax_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        cube::soft_argmax_backward(logits, state, grad, dim, beta)
+    }
+
+    fn straight_through_one_hot(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        _surrogate: Surrogate,
+    ) -> FloatTensor<Self> {
+        cube::one_hot(logits, dim)
+    }
+
+    fn softmax_surrogate_backward(
+        logits: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        cube::softmax_surrogate_backward(logits, grad, dim, beta)
+    }
+
+    fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
+        cube::sign_one_hot(values, dim)
+    }
+}

@@ -1,5 +1,134 @@
-use burn_core::backend::Flex;
+use burn_core::{
+    backend::{Flex, TensorMetadata, tensor::FloatTensor},
+    tensor::{DType, Shape},
+};
+use burn_flex::{FlexTensor, Layout};
+use burn_std::{Bytes, bf16, f16};
 
-use crate::ArgmaxOps;
+use crate::{
+    ArgmaxOps, Surrogate,
+    composed::with_dim_size,
+    kernels::cpu::{self, Element, Lines},
+};
 
-impl ArgmaxOps for Flex {}
+/// A dtype that the backend stores.
+trait Stored: Element + burn_core::tensor::Element + bytemuck::Pod {}
+
+impl<T: Element + burn_core::tensor::Element + bytemuck::Pod> Stored for T {}
+
+/// Runs an expression with `T` bound to the element type of a float tensor.
+macro_rules! with_float {
+    ($op:literal, $tensor:expr, $T:ident => $body:expr) => {
+        match $tensor.dtype() {
+            DType::F32 => { type $T = f32; $body }
+            DType::F64 => { type $T = f64; $body }
+            DType::F16 => { type $T = f16; $body }
+            DType::BF16 => { type $T = bf16; $body }
+            dtype => panic!("{}: logits must be a float tensor of f16, bf16, f32 or f64, got {dtype:?}", $op),
+        }
+    };
+}
+
+impl ArgmaxOps for Flex {
+    fn soft_argmax_forward(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        with_float!("soft_argmax", logits, T => {
+            let input = Contiguous::new(logits);
+            let lines = Lines::along(&input.shape, dim);
+            let (results, state) = cpu::forward::<T>(input.values(), lines, beta);
+            (
+                tensor(results, with_dim_size(&input.shape, dim, 1)),
+                tensor(state, with_dim_size(&input.shape, dim, 4)),
+            )
+        })
+    }
+
+    fn soft_argmax_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        with_float!("soft_argmax", logits, T => {
+            let input = Contiguous::new(logits);
+            let (state, grad) = (Contiguous::new(state), Contiguous::new(grad));
+            let lines = Lines::along(&input.shape, dim);
+            let result = cpu::backward::<T>(
+                input.values(),
+                state.values::<<T as Element>::Accumulator>(),
+                grad.values(),
+                lines,
+                beta,
+            );
+            tensor(result, input.shape.clone())
+        })
+    }
+
+    fn straight_through_one_hot(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        _surrogate: Surrogate,
+    ) -> FloatTensor<Self> {
+        with_float!("straight_through_one_hot", logits, T => {
+            let input = Contiguous::new(logits);
+            let lines = Lines::along(&input.shape, dim);
+            tensor(cpu::one_hot::<T>(input.values(), lines), input.shape.clone())
+        })
+    }
+
+    fn softmax_surrogate_backward(
+        logits: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        with_float!("straight_through_one_hot", logits, T => {
+            let (input, grad) = (Contiguous::new(logits), Contiguous::new(grad));
+            let lines = Lines::along(&input.shape, dim);
+            let result =
+                cpu::softmax_surrogate_backward::<T>(input.values(), grad.values(), lines, beta);
+            tensor(result, input.shape.clone())
+        })
+    }
+
+    fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
+        with_float!("sign_one_hot", values, T => {
+            let input = Contiguous::new(values);
+            let lines = Lines::along(&input.shape, dim);
+            tensor(cpu::sign_one_hot::<T>(input.values(), lines), input.shape.clone())
+        })
+    }
+}
+
+/// A tensor whose elements lie one after the other: itself, or a copy of a view.
+struct Contiguous {
+    tensor: FlexTensor,
+    shape: Shape,
+}
+
+impl Contiguous {
+    fn new(tensor: FlexTensor) -> Self {
+        Self {
+            shape: tensor.shape(),
+            tensor: tensor.to_contiguous(),
+        }
+    }
+
+    fn values<T: Stored>(&self) -> &[T] {
+        let length = self.shape.num_elements();
+        let start = self.tensor.layout().start_offset();
+        &self.tensor.storage::<T>()[start..start + length]
+    }
+}
+
+fn tensor<T: Stored>(values: Vec<T>, shape: Shape) -> FlexTensor {
+    FlexTensor::new(
+        Bytes::from_elems(values),
+        Layout::contiguous(shape),
+        <T as burn_core::tensor::Element>::dtype(),
+    )
+}

@@ -1,5 +1,160 @@
-use burn_core::backend::NdArray;
+use burn_core::{
+    backend::{NdArray, TensorMetadata, tensor::FloatTensor},
+    tensor::Shape,
+};
+use burn_ndarray::{NdArrayTensor, SharedArray};
+use ndarray::IxDyn;
 
-use crate::ArgmaxOps;
+use crate::{
+    ArgmaxOps, Surrogate,
+    composed::with_dim_size,
+    kernels::cpu::{self, Element, Lines},
+};
 
-impl ArgmaxOps for NdArray {}
+/// Runs an expression with `T` bound to the element type of a float tensor, and `$input` to its
+/// contiguous array.
+macro_rules! with_float {
+    ($op:literal, $tensor:expr, |$input:ident: $T:ident| $body:expr) => {
+        match $tensor {
+            NdArrayTensor::F32(storage) => {
+                type $T = f32;
+                let $input = contiguous(storage.into_shared());
+                $body
+            }
+            NdArrayTensor::F64(storage) => {
+                type $T = f64;
+                let $input = contiguous(storage.into_shared());
+                $body
+            }
+            other => panic!("{}: dtype must be f32 or f64, got {:?}", $op, other.dtype()),
+        }
+    };
+}
+
+impl ArgmaxOps for NdArray {
+    fn soft_argmax_forward(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let shape = logits.shape();
+        with_float!("soft_argmax", logits, |input: T| {
+            let (results, state) = cpu::forward::<T>(values(&input), lines(&shape, dim), beta);
+            (
+                array(results, with_dim_size(&shape, dim, 1)).into(),
+                array(state, with_dim_size(&shape, dim, 4)).into(),
+            )
+        })
+    }
+
+    fn soft_argmax_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        let shape = logits.shape();
+        with_float!("soft_argmax", logits, |input: T| {
+            let (state, grad) = (cast::<T>(state), cast::<T>(grad));
+            let result = cpu::backward::<T>(
+                values(&input),
+                values(&state),
+                values(&grad),
+                lines(&shape, dim),
+                beta,
+            );
+            array(result, shape).into()
+        })
+    }
+
+    fn straight_through_one_hot(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        _surrogate: Surrogate,
+    ) -> FloatTensor<Self> {
+        let shape = logits.shape();
+        with_float!("straight_through_one_hot", logits, |input: T| {
+            array(cpu::one_hot::<T>(values(&input), lines(&shape, dim)), shape).into()
+        })
+    }
+
+    fn softmax_surrogate_backward(
+        logits: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        let shape = logits.shape();
+        with_float!("straight_through_one_hot", logits, |input: T| {
+            let grad = cast::<T>(grad);
+            let result = cpu::softmax_surrogate_backward::<T>(
+                values(&input),
+                values(&grad),
+                lines(&shape, dim),
+                beta,
+            );
+            array(result, shape).into()
+        })
+    }
+
+    fn sign_one_hot(input: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
+        let shape = input.shape();
+        with_float!("sign_one_hot", input, |input: T| {
+            array(cpu::sign_one_hot::<T>(values(&input), lines(&shape, dim)), shape).into()
+        })
+    }
+}
+
+fn lines(shape: &Shape, dim: usize) -> Lines {
+    Lines::along(shape, dim)
+}
+
+/// The array of a tensor of a known dtype: the graph gives every tensor the dtype of the input.
+fn cast<T: Stored>(tensor: NdArrayTensor) -> SharedArray<T> {
+    let dtype = tensor.dtype();
+    contiguous(T::shared(tensor).unwrap_or_else(|| panic!("soft_argmax: unexpected {dtype:?}")))
+}
+
+/// A dtype that the backend stores.
+trait Stored: Element {
+    fn shared(tensor: NdArrayTensor) -> Option<SharedArray<Self>>;
+}
+
+impl Stored for f32 {
+    fn shared(tensor: NdArrayTensor) -> Option<SharedArray<Self>> {
+        match tensor {
+            NdArrayTensor::F32(storage) => Some(storage.into_shared()),
+            _ => None,
+        }
+    }
+}
+
+impl Stored for f64 {
+    fn shared(tensor: NdArrayTensor) -> Option<SharedArray<Self>> {
+        match tensor {
+            NdArrayTensor::F64(storage) => Some(storage.into_shared()),
+            _ => None,
+        }
+    }
+}
+
+/// Itself where its elements lie one after the other, else a copy.
+fn contiguous<T: Clone>(array: SharedArray<T>) -> SharedArray<T> {
+    if array.is_standard_layout() {
+        array
+    } else {
+        array.as_standard_layout().into_owned().into_shared()
+    }
+}
+
+fn values<T: Clone>(array: &SharedArray<T>) -> &[T] {
+    array.as_slice().expect("made contiguous before")
+}
+
+fn array<T: Clone>(values: Vec<T>, shape: Shape) -> SharedArray<T> {
+    let dims: Vec<usize> = shape.to_vec();
+    ndarray::ArrayD::from_shape_vec(IxDyn(&dims), values)
+        .expect("a kernel returns as many elements as the shape has")
+        .into_shared()
+}

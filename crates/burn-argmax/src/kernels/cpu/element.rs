@@ -4,12 +4,12 @@ use super::exp;
 
 /// A float that sums run in.
 pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
-    const ZERO: Self;
     const NEG_INFINITY: Self;
     const NAN: Self;
 
     fn from_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
+    fn is_nan(self) -> bool;
     /// The distance between two indices of a line.
     fn from_distance(value: i32) -> Self;
     /// `exp` of an argument that is not positive.
@@ -35,7 +35,6 @@ pub(crate) trait Element: Copy + PartialOrd + Send + Sync + 'static {
 macro_rules! accumulator {
     ($float:ty, $exp:ident) => {
         impl Accumulator for $float {
-            const ZERO: Self = 0.0;
             const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
             const NAN: Self = <$float>::NAN;
 
@@ -47,6 +46,11 @@ macro_rules! accumulator {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
+            }
+
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                <$float>::is_nan(self)
             }
 
             #[inline(always)]

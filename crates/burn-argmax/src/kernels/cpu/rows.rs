@@ -186,7 +186,7 @@ where
         }
         if total.max == f64::NEG_INFINITY {
             // Masks weigh nothing; a NaN must not be lost with them.
-            if block.iter().any(|value| value.widen() != value.widen()) {
+            if block.iter().any(|value| value.widen().is_nan()) {
                 total.sum = f64::NAN;
             }
             continue;

@@ -1,0 +1,240 @@
+//! Reductions of interleaved lines, many at once: lanes run across the lines.
+
+use std::mem::MaybeUninit;
+
+use multiversion::{multiversion, target::target_cfg_f};
+use rayon::prelude::*;
+
+use super::{
+    Accumulator, Element, Lines,
+    parallel::{PARALLEL, TASK, filled},
+    rows::{Beta, Partial, softmax_weight},
+};
+
+/// Lines reduced together.
+const LANES: usize = 32;
+
+/// Elements of each line whose maximum is found before their weights are summed.
+const BLOCK: usize = 64;
+
+/// What the softmax sums of interleaved lines are weighted by.
+pub(crate) trait Weighting<A>: Copy + Sync {
+    /// Whether the weights are distances from the argmax, which move with it.
+    const DISTANCE: bool;
+
+    /// The weight of element `position` of the tensor, `distance` from its line's argmax.
+    fn weight(self, position: usize, distance: i32) -> A;
+}
+
+/// The distance from the argmax.
+#[derive(Clone, Copy)]
+pub(crate) struct Distance;
+
+impl<A: Accumulator> Weighting<A> for Distance {
+    const DISTANCE: bool = true;
+
+    #[inline(always)]
+    fn weight(self, _position: usize, distance: i32) -> A {
+        A::from_distance(distance)
+    }
+}
+
+/// The elements of another tensor of the same shape.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a, T>(pub &'a [T]);
+
+impl<T: Element> Weighting<T::Accumulator> for Values<'_, T> {
+    const DISTANCE: bool = false;
+
+    #[inline(always)]
+    fn weight(self, position: usize, _distance: i32) -> T::Accumulator {
+        self.0[position].widen()
+    }
+}
+
+/// The sums of every line, in the order of the reduced tensor.
+pub(crate) fn reduce<T, W>(
+    values: &[T],
+    lines: Lines,
+    weighting: W,
+    beta: Beta<T::Accumulator>,
+) -> Vec<Partial>
+where
+    T: Element,
+    W: Weighting<T::Accumulator>,
+{
+    let mut partials = vec![Partial::EMPTY; lines.count()];
+    let tile = |(outer, first, partials): (usize, usize, &mut [Partial])| {
+        reduce_tile(values, lines, outer, first, weighting, beta, partials);
+    };
+    let tiles = partials
+        .chunks_mut(lines.inner)
+        .enumerate()
+        .flat_map(|(outer, partials)| {
+            partials
+                .chunks_mut(LANES)
+                .enumerate()
+                .map(move |(index, partials)| (outer, index * LANES, partials))
+        });
+    if values.len() < PARALLEL {
+        tiles.for_each(tile);
+    } else {
+        let tiles: Vec<_> = tiles.collect();
+        tiles
+            .into_par_iter()
+            .with_min_len(TASK.div_ceil(lines.n * LANES))
+            .for_each(tile);
+    }
+    partials
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn reduce_tile<T, W>(
+    values: &[T],
+    lines: Lines,
+    outer: usize,
+    first: usize,
+    weighting: W,
+    beta: Beta<T::Accumulator>,
+    partials: &mut [Partial],
+) where
+    T: Element,
+    W: Weighting<T::Accumulator>,
+{
+    let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+    let tile = Tile {
+        values,
+        lines,
+        start: outer * lines.n * lines.inner + first,
+        width: partials.len(),
+    };
+    match (fma, beta.wide == 0.0) {
+        (true, false) => tile.reduce::<W, true, false>(weighting, beta, partials),
+        (true, true) => tile.reduce::<W, true, true>(weighting, beta, partials),
+        (false, false) => tile.reduce::<W, false, false>(weighting, beta, partials),
+        (false, true) => tile.reduce::<W, false, true>(weighting, beta, partials),
+    }
+}
+
+/// Up to [`LANES`] neighbouring lines.
+struct Tile<'a, T> {
+    values: &'a [T],
+    lines: Lines,
+    /// The first element of the first line.
+    start: usize,
+    width: usize,
+}
+
+impl<T: Element> Tile<'_, T> {
+    /// Element `index` of every line; a mask in the lanes that have none.
+    #[inline(always)]
+    fn load(&self, index: usize) -> [T::Accumulator; LANES] {
+        let position = self.start + index * self.lines.inner;
+        let mut lanes = [T::Accumulator::NEG_INFINITY; LANES];
+        let row = &self.values[position..position + self.width];
+        if let Ok(row) = <&[T; LANES]>::try_from(row) {
+            for lane in 0..LANES {
+                lanes[lane] = row[lane].widen();
+            }
+        } else {
+            for (lane, value) in lanes.iter_mut().zip(row) {
+                *lane = value.widen();
+            }
+        }
+        lanes
+    }
+
+    #[inline(always)]
+    fn reduce<W, const FMA: bool, const FLAT: bool>(
+        &self,
+        weighting: W,
+        beta: Beta<T::Accumulator>,
+        partials: &mut [Partial],
+    ) where
+        W: Weighting<T::Accumulator>,
+    {
+        let mut max = [T::Accumulator::NEG_INFINITY; LANES];
+        let mut argmax = [0i32; LANES];
+        for begin in (0..self.lines.n).step_by(BLOCK) {
+            let end = (begin + BLOCK).min(self.lines.n);
+
+            let mut nan = [false; LANES];
+            let (old_max, old_argmax) = (max, argmax);
+            for index in begin..end {
+                let values = self.load(index);
+                for lane in 0..LANES {
+                    let larger = values[lane] > max[lane];
+                    max[lane] = if larger { values[lane] } else { max[lane] };
+                    argmax[lane] = if larger { index as i32 } else { argmax[lane] };
+                    nan[lane] |= values[lane].is_nan();
+                }
+            }
+            for (lane, partial) in partials.iter_mut().enumerate() {
+                if max[lane] > old_max[lane] {
+                    let scale = beta.rescale(partial.max, max[lane].to_f64());
+                    let shift = if W::DISTANCE {
+                        f64::from(old_argmax[lane]) - f64::from(argmax[lane])
+                    } else {
+                        0.0
+                    };
+                    partial.weighted = scale * (partial.weighted + shift * partial.sum);
+                    partial.sum *= scale;
+                    partial.max = max[lane].to_f64();
+                    partial.argmax = argmax[lane] as usize;
+                }
+            }
+
+            let mut sums = [T::Accumulator::ZERO; LANES];
+            let mut weighted = [T::Accumulator::ZERO; LANES];
+            for index in begin..end {
+                let values = self.load(index);
+                let position = self.start + index * self.lines.inner;
+                for lane in 0..LANES {
+                    let e = softmax_weight::<_, FMA, FLAT>(values[lane], max[lane], beta.narrow);
+                    // Lanes without a line read the last line's weight, and are dropped.
+                    let neighbour = position + lane.min(self.width - 1);
+                    let weight = weighting.weight(neighbour, index as i32 - argmax[lane]);
+                    sums[lane] = sums[lane].add(e);
+                    weighted[lane] = weighted[lane].add(e.mul(weight));
+                }
+            }
+            for (lane, partial) in partials.iter_mut().enumerate() {
+                if nan[lane] {
+                    partial.sum = f64::NAN;
+                } else if partial.max > f64::NEG_INFINITY {
+                    // Until a line has met a value that is not masked it weighs nothing.
+                    partial.sum += sums[lane].to_f64();
+                    partial.weighted += weighted[lane].to_f64();
+                }
+            }
+        }
+    }
+}
+
+/// A tensor of the input's shape, filled one index of every line of one `outer` at a time.
+pub(crate) fn map<T: Element>(
+    values: &[T],
+    lines: Lines,
+    fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,
+) -> Vec<T> {
+    filled(values.len(), |out| {
+        let row = |(position, (out, values)): (usize, (&mut [MaybeUninit<T>], &[T]))| {
+            fill(out, values, position / lines.n, position % lines.n);
+        };
+        if values.len() < PARALLEL {
+            out.chunks_exact_mut(lines.inner)
+                .zip(values.chunks_exact(lines.inner))
+                .enumerate()
+                .for_each(row);
+        } else {
+            out.par_chunks_exact_mut(lines.inner)
+                .zip(values.par_chunks_exact(lines.inner))
+                .enumerate()
+                .with_min_len(TASK.div_ceil(lines.inner))
+                .for_each(row);
+        }
+    })
+}
