@@ -16,9 +16,9 @@ use burn_core::{
 
 use crate::Surrogate;
 
-/// Rows longer than this are summed in two levels: one running `f32` sum over a long row of
-/// indices loses a good part of an index.
-const SUM_BLOCK: usize = 256;
+/// Rows longer than this are summed in levels: one running `f32` sum over a long row of indices
+/// loses a good part of an index.
+const SUM_BLOCK: usize = 32;
 
 /// The dtype that sums run in.
 pub(crate) fn accumulator_dtype(dtype: DType) -> FloatDType {
@@ -206,7 +206,11 @@ impl<B: Backend> Rows<B> {
     fn with_max(logits: FloatTensor<B>, max: FloatTensor<B>, dim: usize, beta: f64) -> Self {
         let dtypes = Dtypes::of::<B>(&logits.device());
         let beta = beta.min(accumulator_max(logits.dtype()));
-        let masked = B::float_equal_elem(logits.clone(), f32::NEG_INFINITY.into(), dtypes.bool);
+        let lowest = f32::NEG_INFINITY;
+        let masked = B::float_equal_elem(logits.clone(), lowest.into(), dtypes.bool);
+        // A row wholly of masks must come to NaN, gradient and all.
+        let has_value = B::float_greater_elem(max.clone(), lowest.into(), dtypes.bool);
+        let masked = B::bool_and(masked, B::bool_expand(has_value, logits.shape()));
         let exponent = if beta == 0.0 {
             // 0 * (-inf - max) would be NaN for a mask; 0 * NaN must stay NaN.
             let logits = B::float_mask_fill(logits, masked.clone(), 0f32.into());
@@ -307,7 +311,7 @@ fn slice_dim<B: Backend>(
     B::float_slice(tensor, &slices)
 }
 
-/// The sum along `dim`, in two levels when the row is long.
+/// The sum along `dim`, in levels when the row is long.
 fn sum_dim<B: Backend>(tensor: FloatTensor<B>, dim: usize) -> FloatTensor<B> {
     let shape = tensor.shape();
     let n = shape[dim];

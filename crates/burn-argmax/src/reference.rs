@@ -35,7 +35,8 @@ pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: impl AsIndex, beta: f
 
 /// [`straight_through_one_hot`](crate::straight_through_one_hot) as plain tensor operations.
 ///
-/// Same arguments, results, gradient and panics.
+/// Same arguments, results, gradient and panics, except that the softmax's gradient may be 0 where
+/// it is NaN there: in a row with a NaN or `+inf`, or wholly of `-inf`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

@@ -20,11 +20,26 @@ impl<T: Element + burn_core::tensor::Element + bytemuck::Pod> Stored for T {}
 macro_rules! with_float {
     ($op:literal, $tensor:expr, $T:ident => $body:expr) => {
         match $tensor.dtype() {
-            DType::F32 => { type $T = f32; $body }
-            DType::F64 => { type $T = f64; $body }
-            DType::F16 => { type $T = f16; $body }
-            DType::BF16 => { type $T = bf16; $body }
-            dtype => panic!("{}: logits must be a float tensor of f16, bf16, f32 or f64, got {dtype:?}", $op),
+            DType::F32 => {
+                type $T = f32;
+                $body
+            }
+            DType::F64 => {
+                type $T = f64;
+                $body
+            }
+            DType::F16 => {
+                type $T = f16;
+                $body
+            }
+            DType::BF16 => {
+                type $T = bf16;
+                $body
+            }
+            dtype => panic!(
+                "{}: logits must be a float tensor of f16, bf16, f32 or f64, got {dtype:?}",
+                $op
+            ),
         }
     };
 }

@@ -101,7 +101,11 @@ impl ArgmaxOps for NdArray {
     fn sign_one_hot(input: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
         let shape = input.shape();
         with_float!("sign_one_hot", input, |input: T| {
-            array(cpu::sign_one_hot::<T>(values(&input), lines(&shape, dim)), shape).into()
+            array(
+                cpu::sign_one_hot::<T>(values(&input), lines(&shape, dim)),
+                shape,
+            )
+            .into()
         })
     }
 }

@@ -60,7 +60,9 @@ pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: impl AsIndex, beta: f
     let dim = check_dim("soft_argmax", &logits, dim);
     check_beta("soft_argmax", beta);
     if logits.shape().num_elements() == 0 {
-        return logits.narrow(dim, 0, 1);
+        let mut shape = logits.dims();
+        shape[dim] = 1;
+        return logits.reshape(shape);
     }
 
     let logits = logits.dequantize().into_dispatch();

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{
     Accumulator, Element, Lines,
     parallel::{PARALLEL, TASK, filled},
-    rows::{Beta, Partial, softmax_weight},
+    rows::{Beta, Coordinate, Partial, softmax_weight},
 };
 
 /// Lines reduced together.
@@ -17,55 +17,20 @@ const LANES: usize = 32;
 /// Elements of each line whose maximum is found before their weights are summed.
 const BLOCK: usize = 64;
 
-/// What the softmax sums of interleaved lines are weighted by.
-pub(crate) trait Weighting<A>: Copy + Sync {
-    /// Whether the weights are distances from the argmax, which move with it.
-    const DISTANCE: bool;
-
-    /// The weight of element `position` of the tensor, `distance` from its line's argmax.
-    fn weight(self, position: usize, distance: i32) -> A;
-}
-
-/// The distance from the argmax.
-#[derive(Clone, Copy)]
-pub(crate) struct Distance;
-
-impl<A: Accumulator> Weighting<A> for Distance {
-    const DISTANCE: bool = true;
-
-    #[inline(always)]
-    fn weight(self, _position: usize, distance: i32) -> A {
-        A::from_distance(distance)
-    }
-}
-
-/// The elements of another tensor of the same shape.
-#[derive(Clone, Copy)]
-pub(crate) struct Values<'a, T>(pub &'a [T]);
-
-impl<T: Element> Weighting<T::Accumulator> for Values<'_, T> {
-    const DISTANCE: bool = false;
-
-    #[inline(always)]
-    fn weight(self, position: usize, _distance: i32) -> T::Accumulator {
-        self.0[position].widen()
-    }
-}
-
 /// The sums of every line, in the order of the reduced tensor.
-pub(crate) fn reduce<T, W>(
+pub(crate) fn reduce<T, C>(
     values: &[T],
     lines: Lines,
-    weighting: W,
+    coordinate: C,
     beta: Beta<T::Accumulator>,
 ) -> Vec<Partial>
 where
     T: Element,
-    W: Weighting<T::Accumulator>,
+    C: Coordinate<T::Accumulator>,
 {
     let mut partials = vec![Partial::EMPTY; lines.count()];
     let tile = |(outer, first, partials): (usize, usize, &mut [Partial])| {
-        reduce_tile(values, lines, outer, first, weighting, beta, partials);
+        reduce_tile(values, lines, outer, first, coordinate, beta, partials);
     };
     let tiles = partials
         .chunks_mut(lines.inner)
@@ -92,17 +57,17 @@ where
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-fn reduce_tile<T, W>(
+fn reduce_tile<T, C>(
     values: &[T],
     lines: Lines,
     outer: usize,
     first: usize,
-    weighting: W,
+    coordinate: C,
     beta: Beta<T::Accumulator>,
     partials: &mut [Partial],
 ) where
     T: Element,
-    W: Weighting<T::Accumulator>,
+    C: Coordinate<T::Accumulator>,
 {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     let tile = Tile {
@@ -112,10 +77,10 @@ fn reduce_tile<T, W>(
         width: partials.len(),
     };
     match (fma, beta.wide == 0.0) {
-        (true, false) => tile.reduce::<W, true, false>(weighting, beta, partials),
-        (true, true) => tile.reduce::<W, true, true>(weighting, beta, partials),
-        (false, false) => tile.reduce::<W, false, false>(weighting, beta, partials),
-        (false, true) => tile.reduce::<W, false, true>(weighting, beta, partials),
+        (true, false) => tile.reduce::<C, true, false>(coordinate, beta, partials),
+        (true, true) => tile.reduce::<C, true, true>(coordinate, beta, partials),
+        (false, false) => tile.reduce::<C, false, false>(coordinate, beta, partials),
+        (false, true) => tile.reduce::<C, false, true>(coordinate, beta, partials),
     }
 }
 
@@ -129,6 +94,13 @@ struct Tile<'a, T> {
 }
 
 impl<T: Element> Tile<'_, T> {
+    /// Where element `index` of a line lies among the coordinates. Lanes without a line get the
+    /// last line's, and are dropped.
+    #[inline(always)]
+    fn place(&self, index: usize, lane: usize) -> usize {
+        self.start + index * self.lines.inner + lane.min(self.width - 1)
+    }
+
     /// Element `index` of every line; a mask in the lanes that have none.
     #[inline(always)]
     fn load(&self, index: usize) -> [T::Accumulator; LANES] {
@@ -148,13 +120,13 @@ impl<T: Element> Tile<'_, T> {
     }
 
     #[inline(always)]
-    fn reduce<W, const FMA: bool, const FLAT: bool>(
+    fn reduce<C, const FMA: bool, const FLAT: bool>(
         &self,
-        weighting: W,
+        coordinate: C,
         beta: Beta<T::Accumulator>,
         partials: &mut [Partial],
     ) where
-        W: Weighting<T::Accumulator>,
+        C: Coordinate<T::Accumulator>,
     {
         let mut max = [T::Accumulator::NEG_INFINITY; LANES];
         let mut argmax = [0i32; LANES];
@@ -174,31 +146,28 @@ impl<T: Element> Tile<'_, T> {
             }
             for (lane, partial) in partials.iter_mut().enumerate() {
                 if max[lane] > old_max[lane] {
-                    let scale = beta.rescale(partial.max, max[lane].to_f64());
-                    let shift = if W::DISTANCE {
-                        f64::from(old_argmax[lane]) - f64::from(argmax[lane])
-                    } else {
-                        0.0
-                    };
-                    partial.weighted = scale * (partial.weighted + shift * partial.sum);
-                    partial.sum *= scale;
-                    partial.max = max[lane].to_f64();
-                    partial.argmax = argmax[lane] as usize;
+                    let place = |index: i32| self.place(index as usize, lane);
+                    let shift = coordinate.between(place(old_argmax[lane]), place(argmax[lane]));
+                    *partial =
+                        partial.raised(max[lane].to_f64(), argmax[lane] as usize, shift, beta);
                 }
             }
 
+            let mut centre = [T::Accumulator::ZERO; LANES];
+            for lane in 0..self.width {
+                centre[lane] = coordinate.at(self.place(argmax[lane] as usize, lane));
+            }
             let mut sums = [T::Accumulator::ZERO; LANES];
             let mut weighted = [T::Accumulator::ZERO; LANES];
             for index in begin..end {
                 let values = self.load(index);
-                let position = self.start + index * self.lines.inner;
                 for lane in 0..LANES {
                     let e = softmax_weight::<_, FMA, FLAT>(values[lane], max[lane], beta.narrow);
-                    // Lanes without a line read the last line's weight, and are dropped.
-                    let neighbour = position + lane.min(self.width - 1);
-                    let weight = weighting.weight(neighbour, index as i32 - argmax[lane]);
+                    let steps = index as i32 - argmax[lane];
+                    let place = self.place(index, lane);
+                    let distance = coordinate.distance(place, steps, centre[lane]);
                     sums[lane] = sums[lane].add(e);
-                    weighted[lane] = weighted[lane].add(e.mul(weight));
+                    weighted[lane] = weighted[lane].add(e.mul(distance));
                 }
             }
             for (lane, partial) in partials.iter_mut().enumerate() {

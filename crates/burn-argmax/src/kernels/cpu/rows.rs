@@ -1,7 +1,5 @@
 //! Reductions of contiguous lines.
 
-use std::ops::Range;
-
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
@@ -27,42 +25,65 @@ pub(crate) struct Partial {
     pub argmax: usize,
     /// `sum_i exp(beta * (x_i - max))`; NaN where a value is.
     pub sum: f64,
-    /// `sum_i (i - argmax) * exp(beta * (x_i - max))`, or the sum weighted by other values.
+    /// The same sum, weighted by how far the coordinate of `i` is from the argmax's.
     pub weighted: f64,
 }
 
-/// What a softmax sum is weighted by.
-pub(crate) trait Weighting<A>: Copy {
-    /// Whether the weights are distances from the argmax, which move with it.
-    const DISTANCE: bool;
+/// A coordinate of the elements of a line. Sums are weighted by how far it is from the argmax's,
+/// so that nothing cancels when the peak is sharp.
+pub(crate) trait Coordinate<A>: Copy + Sync {
+    /// The coordinate of one index less that of another.
+    fn between(self, index: usize, other: usize) -> f64;
 
-    /// The weight of an element of the piece, at a distance from the argmax.
-    fn weight(self, index: usize, distance: i32) -> A;
+    /// The coordinate that [`distance`](Coordinate::distance) is measured from.
+    fn at(self, index: usize) -> A;
+
+    /// The coordinate of `index`, which is `steps` past the argmax, less the argmax's.
+    fn distance(self, index: usize, steps: i32, argmax: A) -> A;
 }
 
-/// The distance from the argmax.
+/// The index itself.
 #[derive(Clone, Copy)]
-pub(crate) struct Distance;
+pub(crate) struct Index {
+    /// Places from one element of a line to the next.
+    pub stride: usize,
+}
 
-impl<A: Accumulator> Weighting<A> for Distance {
-    const DISTANCE: bool = true;
+impl<A: Accumulator> Coordinate<A> for Index {
+    #[inline(always)]
+    fn between(self, index: usize, other: usize) -> f64 {
+        (index as f64 - other as f64) / self.stride as f64
+    }
 
     #[inline(always)]
-    fn weight(self, _index: usize, distance: i32) -> A {
-        A::from_distance(distance)
+    fn at(self, _index: usize) -> A {
+        A::ZERO
+    }
+
+    #[inline(always)]
+    fn distance(self, _index: usize, steps: i32, _argmax: A) -> A {
+        A::from_distance(steps)
     }
 }
 
-/// The elements of another tensor.
+/// The elements of another line.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a, T>(pub &'a [T]);
 
-impl<T: Element> Weighting<T::Accumulator> for Values<'_, T> {
-    const DISTANCE: bool = false;
+impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
+    #[inline(always)]
+    fn between(self, index: usize, other: usize) -> f64 {
+        self.0[index].widen().to_f64() - self.0[other].widen().to_f64()
+    }
 
     #[inline(always)]
-    fn weight(self, index: usize, _distance: i32) -> T::Accumulator {
+    fn at(self, index: usize) -> T::Accumulator {
         self.0[index].widen()
+    }
+
+    #[inline(always)]
+    fn distance(self, index: usize, _steps: i32, argmax: T::Accumulator) -> T::Accumulator {
+        self.0[index].widen().sub(argmax)
     }
 }
 
@@ -131,58 +152,64 @@ impl Partial {
     };
 
     /// The sums of both parts, of which `self` comes first in the line.
-    pub fn merge<A: Accumulator>(self, later: Self, beta: Beta<A>, distance: bool) -> Self {
+    pub fn merge<A: Accumulator>(
+        self,
+        later: Self,
+        beta: Beta<A>,
+        coordinate: impl Coordinate<A>,
+    ) -> Self {
         let (mut top, low) = if later.max > self.max {
             (later, self)
         } else {
             (self, later)
         };
         let scale = beta.rescale(low.max, top.max);
-        let shift = if distance {
-            low.argmax as f64 - top.argmax as f64
-        } else {
-            0.0
-        };
+        let shift = coordinate.between(low.argmax, top.argmax);
         top.sum += scale * low.sum;
         top.weighted += scale * (low.weighted + shift * low.sum);
         top
+    }
+
+    /// The same sums about a larger maximum, found further on.
+    #[inline(always)]
+    pub fn raised<A: Accumulator>(
+        self,
+        max: f64,
+        argmax: usize,
+        shift: f64,
+        beta: Beta<A>,
+    ) -> Self {
+        let scale = beta.rescale(self.max, max);
+        Self {
+            max,
+            argmax,
+            sum: scale * self.sum,
+            weighted: scale * (self.weighted + shift * self.sum),
+        }
     }
 }
 
 /// Reduces a piece of a line that starts at index `offset` of it.
 #[inline(always)]
-fn reduce_piece<T, W, const FMA: bool, const FLAT: bool>(
+fn reduce_piece<T, C, const FMA: bool, const FLAT: bool>(
     piece: &[T],
-    weighting: W,
+    coordinate: C,
     beta: Beta<T::Accumulator>,
     offset: usize,
 ) -> Partial
 where
     T: Element,
-    W: Weighting<T::Accumulator>,
+    C: Coordinate<T::Accumulator>,
 {
     let mut total = Partial::EMPTY;
     for (block_index, block) in piece.chunks(BLOCK).enumerate() {
-        let start = block_index * BLOCK;
+        let start = offset + block_index * BLOCK;
         let max = max_of(block);
         if max.to_f64() > total.max {
-            let scale = beta.rescale(total.max, max.to_f64());
-            let within = block
-                .iter()
-                .position(|value| value.widen() == max)
-                .unwrap_or(0);
-            let argmax = offset + start + within;
-            let shift = if W::DISTANCE {
-                total.argmax as f64 - argmax as f64
-            } else {
-                0.0
-            };
-            total = Partial {
-                max: max.to_f64(),
-                argmax,
-                sum: scale * total.sum,
-                weighted: scale * (total.weighted + shift * total.sum),
-            };
+            let within = block.iter().position(|value| value.widen() == max);
+            let argmax = start + within.unwrap_or(0);
+            let shift = coordinate.between(total.argmax, argmax);
+            total = total.raised(max.to_f64(), argmax, shift, beta);
         }
         if total.max == f64::NEG_INFINITY {
             // Masks weigh nothing; a NaN must not be lost with them.
@@ -191,11 +218,8 @@ where
             }
             continue;
         }
-
-        let max = T::Accumulator::from_f64(total.max);
-        let first = (offset + start) as i64 - total.argmax as i64;
         let (sum, weighted) =
-            sum_block::<T, W, FMA, FLAT>(block, weighting, max, beta.narrow, start, first as i32);
+            sum_block::<T, C, FMA, FLAT>(block, coordinate, total, beta.narrow, start);
         total.sum += sum;
         total.weighted += weighted;
     }
@@ -210,39 +234,46 @@ fn max_of<T: Element>(block: &[T]) -> T::Accumulator {
     for chunk in chunks {
         for lane in 0..LANES {
             let value = chunk[lane].widen();
-            lanes[lane] = if value > lanes[lane] { value } else { lanes[lane] };
+            lanes[lane] = if value > lanes[lane] {
+                value
+            } else {
+                lanes[lane]
+            };
         }
     }
     for (lane, value) in lanes.iter_mut().zip(rest) {
         let value = value.widen();
         *lane = if value > *lane { value } else { *lane };
     }
-    lanes
-        .into_iter()
-        .fold(T::Accumulator::NEG_INFINITY, |a, b| if b > a { b } else { a })
+    lanes.into_iter().fold(
+        T::Accumulator::NEG_INFINITY,
+        |a, b| if b > a { b } else { a },
+    )
 }
 
-/// The sum of the weights of a block, and their weighted sum.
+/// The sum of the weights of a block that starts at index `start`, and their weighted sum.
 #[inline(always)]
-fn sum_block<T, W, const FMA: bool, const FLAT: bool>(
+fn sum_block<T, C, const FMA: bool, const FLAT: bool>(
     block: &[T],
-    weighting: W,
-    max: T::Accumulator,
+    coordinate: C,
+    total: Partial,
     beta: T::Accumulator,
     start: usize,
-    first: i32,
 ) -> (f64, f64)
 where
     T: Element,
-    W: Weighting<T::Accumulator>,
+    C: Coordinate<T::Accumulator>,
 {
-    let mut sums = [T::Accumulator::ZERO; LANES];
-    let mut weighted = [T::Accumulator::ZERO; LANES];
+    let max = T::Accumulator::from_f64(total.max);
+    let argmax = coordinate.at(total.argmax);
+    let first = (start as i64 - total.argmax as i64) as i32;
     let term = |index: usize, value: T| {
         let e = softmax_weight::<_, FMA, FLAT>(value.widen(), max, beta);
-        let weight = weighting.weight(start + index, first + index as i32);
-        (e, e.mul(weight))
+        let distance = coordinate.distance(start + index, first + index as i32, argmax);
+        (e, e.mul(distance))
     };
+    let mut sums = [T::Accumulator::ZERO; LANES];
+    let mut weighted = [T::Accumulator::ZERO; LANES];
     let (chunks, rest) = block.as_chunks::<LANES>();
     for (chunk_index, chunk) in chunks.iter().enumerate() {
         for lane in 0..LANES {
@@ -264,33 +295,21 @@ where
 }
 
 /// Reduces one line, in pieces where it is long.
-pub(crate) fn reduce_line<T, W>(
-    line: &[T],
-    weighting: impl Fn(Range<usize>) -> W + Sync,
-    beta: Beta<T::Accumulator>,
-) -> Partial
+pub(crate) fn reduce_line<T, C>(line: &[T], coordinate: C, beta: Beta<T::Accumulator>) -> Partial
 where
     T: Element,
-    W: Weighting<T::Accumulator>,
+    C: Coordinate<T::Accumulator>,
 {
     if line.len() <= PIECE {
-        return reduce(line, weighting(0..line.len()), beta, 0);
+        return reduce(line, coordinate, beta, 0);
     }
     let pieces: Vec<Partial> = line
         .par_chunks(PIECE)
         .enumerate()
-        .map(|(index, piece)| {
-            let offset = index * PIECE;
-            reduce(
-                piece,
-                weighting(offset..offset + piece.len()),
-                beta,
-                offset,
-            )
-        })
+        .map(|(index, piece)| reduce(piece, coordinate, beta, index * PIECE))
         .collect();
     pieces.into_iter().fold(Partial::EMPTY, |total, piece| {
-        total.merge(piece, beta, W::DISTANCE)
+        total.merge(piece, beta, coordinate)
     })
 }
 
@@ -299,16 +318,16 @@ where
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-fn reduce<T, W>(piece: &[T], weighting: W, beta: Beta<T::Accumulator>, offset: usize) -> Partial
+fn reduce<T, C>(piece: &[T], coordinate: C, beta: Beta<T::Accumulator>, offset: usize) -> Partial
 where
     T: Element,
-    W: Weighting<T::Accumulator>,
+    C: Coordinate<T::Accumulator>,
 {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     match (fma, beta.wide == 0.0) {
-        (true, false) => reduce_piece::<T, W, true, false>(piece, weighting, beta, offset),
-        (true, true) => reduce_piece::<T, W, true, true>(piece, weighting, beta, offset),
-        (false, false) => reduce_piece::<T, W, false, false>(piece, weighting, beta, offset),
-        (false, true) => reduce_piece::<T, W, false, true>(piece, weighting, beta, offset),
+        (true, false) => reduce_piece::<T, C, true, false>(piece, coordinate, beta, offset),
+        (true, true) => reduce_piece::<T, C, true, true>(piece, coordinate, beta, offset),
+        (false, false) => reduce_piece::<T, C, false, false>(piece, coordinate, beta, offset),
+        (false, true) => reduce_piece::<T, C, false, true>(piece, coordinate, beta, offset),
     }
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{
     Accumulator, Element, Lines, columns,
     parallel::{PARALLEL, TASK, filled},
-    rows::{Beta, Distance, Partial, reduce_line, softmax_weight},
+    rows::{Beta, Index, Partial, reduce_line, softmax_weight},
 };
 
 /// Numbers of state a line.
@@ -21,10 +21,13 @@ pub(crate) fn forward<T: Element>(
     beta: f64,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
     let beta = Beta::new(beta);
+    let index = Index {
+        stride: lines.inner,
+    };
     let partials: Vec<Partial> = if lines.inner > 1 {
-        columns::reduce(logits, lines, columns::Distance, beta)
+        columns::reduce(logits, lines, index, beta)
     } else {
-        let line = |line: &[T]| reduce_line(line, |_| Distance, beta);
+        let line = |line: &[T]| reduce_line(line, index, beta);
         if logits.len() < PARALLEL {
             logits.chunks_exact(lines.n).map(line).collect()
         } else {
@@ -207,7 +210,9 @@ fn columns_gradient<T: Element>(
     match (fma, flat) {
         (true, false) => columns_gradient_body::<T, true, false>(out, logits, slopes, beta, index),
         (true, true) => columns_gradient_body::<T, true, true>(out, logits, slopes, beta, index),
-        (false, false) => columns_gradient_body::<T, false, false>(out, logits, slopes, beta, index),
+        (false, false) => {
+            columns_gradient_body::<T, false, false>(out, logits, slopes, beta, index)
+        }
         (false, true) => columns_gradient_body::<T, false, true>(out, logits, slopes, beta, index),
     }
 }

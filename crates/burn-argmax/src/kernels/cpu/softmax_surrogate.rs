@@ -18,19 +18,22 @@ struct Product<A> {
     beta: A,
     /// `beta / sum`.
     scale: A,
-    /// `sum(grad * p)`.
-    mean: A,
+    /// The upstream gradient of the argmax.
+    centre: A,
+    /// `sum(grad * p)`, less the centre.
+    offset: A,
 }
 
 impl<A: Accumulator> Product<A> {
-    fn new(partial: Partial, beta: Beta<A>) -> Self {
+    fn new(partial: Partial, centre: A, beta: Beta<A>) -> Self {
         let masked = partial.max == f64::NEG_INFINITY;
         let sum = if masked { f64::NAN } else { partial.sum };
         Self {
             max: A::from_f64(partial.max),
             beta: beta.narrow,
             scale: A::from_f64(beta.wide / sum),
-            mean: A::from_f64(partial.weighted / sum),
+            centre,
+            offset: A::from_f64(partial.weighted / sum),
         }
     }
 }
@@ -44,10 +47,15 @@ pub(crate) fn softmax_surrogate_backward<T: Element>(
 ) -> Vec<T> {
     let beta = Beta::new(beta);
     if lines.inner > 1 {
-        let partials = columns::reduce(logits, lines, columns::Values(grad), beta);
+        let partials = columns::reduce(logits, lines, Values(grad), beta);
         let products: Vec<_> = partials
             .into_iter()
-            .map(|partial| Product::new(partial, beta))
+            .enumerate()
+            .map(|(line, partial)| {
+                let (outer, inner) = (line / lines.inner, line % lines.inner);
+                let place = (outer * lines.n + partial.argmax) * lines.inner + inner;
+                Product::new(partial, grad[place].widen(), beta)
+            })
             .collect();
         return columns::map(logits, lines, |out, logits, outer, index| {
             let first = (outer * lines.n + index) * lines.inner;
@@ -59,8 +67,8 @@ pub(crate) fn softmax_surrogate_backward<T: Element>(
 
     filled(logits.len(), |out| {
         let line = |((out, logits), grad): ((&mut [MaybeUninit<T>], &[T]), &[T])| {
-            let partial = reduce_line(logits, |range| Values(&grad[range]), beta);
-            let product = Product::new(partial, beta);
+            let partial = reduce_line(logits, Values(grad), beta);
+            let product = Product::new(partial, grad[partial.argmax].widen(), beta);
             if lines.n <= TASK {
                 return map_row(out, logits, grad, product);
             }
@@ -97,7 +105,8 @@ fn term<T: Element, const FMA: bool>(
         softmax_weight::<_, FMA, false>(value, product.max, product.beta)
     };
     // The weight comes first: where it is 0, the product stays 0 however large beta is.
-    let slope = e.mul(grad.widen().sub(product.mean)).mul(product.scale);
+    let distance = grad.widen().sub(product.centre).sub(product.offset);
+    let slope = e.mul(distance).mul(product.scale);
     MaybeUninit::new(T::narrow(slope))
 }
 

@@ -1,0 +1,12 @@
+//! What the suites share: the oracle, the devices, the data and the comparisons.
+//!
+//! The suites themselves are under `tests/backend`, one file an operator or a concern. They run on
+//! every backend that the package was compiled with, three times: without autodiff, under autodiff
+//! and under gradient checkpointing.
+
+pub mod check;
+pub mod data;
+pub mod device;
+pub mod gradient;
+pub mod oracle;
+pub mod rows;

@@ -1,0 +1,106 @@
+//! The operators on one row, in `f64`, as their formulas read.
+//!
+//! Nothing here uses Burn, and nothing here is fast.
+
+/// The expected index under `softmax(beta * row)`.
+pub fn soft_argmax(row: &[f64], beta: f64) -> f64 {
+    let centre = first_maximum(row) as f64;
+    // About the largest entry, so that the sum itself loses nothing at a large index.
+    let offset: f64 = softmax(row, beta)
+        .iter()
+        .enumerate()
+        .map(|(i, p)| p * (i as f64 - centre))
+        .sum();
+    centre + offset
+}
+
+/// The gradient of `upstream * soft_argmax(row)`.
+pub fn soft_argmax_gradient(row: &[f64], beta: f64, upstream: f64) -> Vec<f64> {
+    let centre = first_maximum(row) as f64;
+    let offset = soft_argmax(row, beta) - centre;
+    softmax(row, beta)
+        .iter()
+        .enumerate()
+        .map(|(j, p)| upstream * beta * p * (j as f64 - centre - offset))
+        .collect()
+}
+
+/// 1 at the first maximum, 0 elsewhere. The row has no NaN.
+pub fn one_hot(row: &[f64]) -> Vec<f64> {
+    let first = first_maximum(row);
+    (0..row.len())
+        .map(|i| if i == first { 1.0 } else { 0.0 })
+        .collect()
+}
+
+/// The vector-Jacobian product of `softmax(beta * row)`.
+pub fn softmax_gradient(row: &[f64], beta: f64, upstream: &[f64]) -> Vec<f64> {
+    let p = softmax(row, beta);
+    let mean: f64 = p.iter().zip(upstream).map(|(p, g)| p * g).sum();
+    p.iter()
+        .zip(upstream)
+        .map(|(p, g)| beta * p * (g - mean))
+        .collect()
+}
+
+/// 1 at every maximum, 0 elsewhere; NaN throughout a row with a NaN.
+pub fn sign_one_hot(row: &[f64]) -> Vec<f64> {
+    if row.iter().any(|x| x.is_nan()) {
+        return vec![f64::NAN; row.len()];
+    }
+    let max = maximum(row);
+    row.iter()
+        .map(|&x| if x == max { 1.0 } else { 0.0 })
+        .collect()
+}
+
+/// `softmax(beta * row)`; NaN throughout a row that has no softmax.
+fn softmax(row: &[f64], beta: f64) -> Vec<f64> {
+    let max = maximum(row);
+    if row.iter().any(|x| x.is_nan()) || max.is_infinite() {
+        return vec![f64::NAN; row.len()];
+    }
+    let weights: Vec<f64> = row
+        .iter()
+        .map(|&x| match x {
+            f64::NEG_INFINITY => 0.0,
+            x => (beta * (x - max)).exp(),
+        })
+        .collect();
+    let sum: f64 = weights.iter().sum();
+    weights.iter().map(|w| w / sum).collect()
+}
+
+fn maximum(row: &[f64]) -> f64 {
+    row.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}
+
+fn first_maximum(row: &[f64]) -> usize {
+    let max = maximum(row);
+    // Without a match the row is all NaN, and so is whatever is computed from it.
+    row.iter().position(|&x| x == max).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_worked_by_hand() {
+        // Weights 1 and 1/2.
+        let row = [0.0, -(2f64.ln())];
+        assert!((soft_argmax(&row, 1.0) - 1.0 / 3.0).abs() < 1e-15);
+        let gradient = soft_argmax_gradient(&row, 1.0, 3.0);
+        assert!((gradient[0] + 2.0 / 3.0).abs() < 1e-15);
+        assert!((gradient[1] - 2.0 / 3.0).abs() < 1e-15);
+        let gradient = softmax_gradient(&row, 2.0, &[1.0, 0.0]);
+        assert!((gradient[0] - 2.0 * 0.8 * 0.2).abs() < 1e-15);
+        assert!((gradient[1] + 2.0 * 0.2 * 0.8).abs() < 1e-15);
+    }
+
+    #[test]
+    fn ties() {
+        assert_eq!(one_hot(&[-1.0, 3.0, 3.0]), [0.0, 1.0, 0.0]);
+        assert_eq!(sign_one_hot(&[-1.0, 3.0, 3.0]), [0.0, 1.0, 1.0]);
+    }
+}

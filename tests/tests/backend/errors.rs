@@ -1,0 +1,125 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::tensor::{Device, Tensor};
+use burn_argmax::{Surrogate, reference, sign_one_hot, soft_argmax, straight_through_one_hot};
+use burn_argmax_tests::data::{tensor, values};
+
+use super::device;
+
+/// Asserts that `call` panics, with a message that has all of `parts`.
+#[track_caller]
+fn assert_panics<const D: usize>(call: impl FnOnce() -> Tensor<D>, parts: &[&str]) {
+    let payload = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => panic!("no panic, but a result of shape {:?}", result.dims()),
+        Err(payload) => payload,
+    };
+    let message = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .expect("a panic with a message");
+    for part in parts {
+        assert!(message.contains(part), "no {part:?} in {message:?}");
+    }
+}
+
+fn small(device: &Device) -> Tensor<2> {
+    tensor(&[1.0, 2.0, 3.0, 4.0], [2, 2], device)
+}
+
+#[test]
+fn beta_must_be_finite_and_not_negative() {
+    let Some(device) = device() else { return };
+    let x = || small(&device);
+    for (beta, shown) in [
+        (f64::NAN, "NaN"),
+        (f64::INFINITY, "inf"),
+        (f64::NEG_INFINITY, "-inf"),
+        (-0.5, "-0.5"),
+    ] {
+        let message = format!("beta must be finite and >= 0, got {shown}");
+        let soft = format!("soft_argmax: {message}");
+        assert_panics(|| soft_argmax(x(), 1, beta), &[&soft]);
+        assert_panics(|| reference::soft_argmax(x(), 1, beta), &[&soft]);
+
+        let one_hot = format!("straight_through_one_hot: {message}");
+        let surrogate = || Surrogate::Softmax { beta };
+        assert_panics(
+            || straight_through_one_hot(x(), 1, surrogate()),
+            &[&one_hot],
+        );
+        assert_panics(
+            || reference::straight_through_one_hot(x(), 1, surrogate()),
+            &[&one_hot],
+        );
+    }
+}
+
+#[test]
+fn beta_is_checked_for_an_empty_batch() {
+    let Some(device) = device() else { return };
+    let x = tensor::<2>(&[], [0, 2], &device);
+    let message = "soft_argmax: beta must be finite and >= 0, got NaN";
+    assert_panics(|| soft_argmax(x, 1, f64::NAN), &[message]);
+}
+
+#[test]
+fn minus_zero_is_a_beta() {
+    let Some(device) = device() else { return };
+    let index = soft_argmax(small(&device), 1, -0.0);
+    assert_eq!(values(index), [0.5, 0.5]);
+}
+
+#[test]
+fn dim_must_be_in_range() {
+    let Some(device) = device() else { return };
+    let x = || small(&device);
+    for (dim, shown) in [(2, "2"), (3, "3"), (-3, "-3")] {
+        let soft = ["soft_argmax: dim ", shown, "0..2"];
+        assert_panics(|| soft_argmax(x(), dim, 1.0), &soft);
+        assert_panics(|| reference::soft_argmax(x(), dim, 1.0), &soft);
+
+        let one_hot = ["straight_through_one_hot: dim ", shown, "0..2"];
+        let surrogate = Surrogate::Identity;
+        assert_panics(
+            || straight_through_one_hot(x(), dim, surrogate.clone()),
+            &one_hot,
+        );
+        assert_panics(
+            || reference::straight_through_one_hot(x(), dim, surrogate.clone()),
+            &one_hot,
+        );
+
+        let sign = ["sign_one_hot: dim ", shown, "0..2"];
+        assert_panics(|| sign_one_hot(x(), dim), &sign);
+        assert_panics(|| reference::sign_one_hot(x(), dim), &sign);
+    }
+}
+
+#[test]
+fn dim_must_not_be_empty() {
+    let Some(device) = device() else { return };
+    for shape in [[0, 2], [0, 0]] {
+        let x = || tensor::<2>(&[], shape, &device);
+        let message =
+            format!("dim 0 of shape {shape:?} has size 0, it must have at least one entry");
+
+        let soft = format!("soft_argmax: {message}");
+        assert_panics(|| soft_argmax(x(), 0, 1.0), &[&soft]);
+        assert_panics(|| reference::soft_argmax(x(), 0, 1.0), &[&soft]);
+
+        let one_hot = format!("straight_through_one_hot: {message}");
+        assert_panics(
+            || straight_through_one_hot(x(), 0, Surrogate::Identity),
+            &[&one_hot],
+        );
+        assert_panics(
+            || reference::straight_through_one_hot(x(), 0, Surrogate::Identity),
+            &[&one_hot],
+        );
+
+        let sign = format!("sign_one_hot: {message}");
+        assert_panics(|| sign_one_hot(x(), 0), &[&sign]);
+        assert_panics(|| reference::sign_one_hot(x(), 0), &[&sign]);
+    }
+}

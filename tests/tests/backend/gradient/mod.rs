@@ -1,0 +1,11 @@
+mod double_use;
+mod dtypes;
+mod extremes;
+mod finite_differences;
+mod layout;
+mod properties;
+mod reference;
+mod sign_one_hot;
+mod soft_argmax;
+mod straight_through_one_hot;
+mod strict;

@@ -1,0 +1,124 @@
+use burn::tensor::Device;
+
+// The files are included below, many times over; this is where `cargo fmt` finds them.
+#[cfg(rustfmt)]
+#[path = "."]
+mod files {
+    mod dtypes;
+    mod errors;
+    mod extremes;
+    mod gradient;
+    mod layout;
+    mod properties;
+    mod reference;
+    mod sign_one_hot;
+    mod soft_argmax;
+    mod straight_through_one_hot;
+    mod strict;
+}
+
+macro_rules! include_files {
+    ($($file:ident in $path:literal),* $(,)?) => {
+        $(mod $file {
+            include!($path);
+        })*
+    };
+}
+
+macro_rules! forward {
+    ($($extra:tt)*) => {
+        include_files! {
+            dtypes in "dtypes.rs",
+            errors in "errors.rs",
+            extremes in "extremes.rs",
+            layout in "layout.rs",
+            properties in "properties.rs",
+            sign_one_hot in "sign_one_hot.rs",
+            soft_argmax in "soft_argmax.rs",
+            straight_through_one_hot in "straight_through_one_hot.rs",
+            $($extra)*
+        }
+    };
+}
+
+macro_rules! gradient {
+    ($($extra:tt)*) => {
+        mod gradient {
+            use super::device;
+
+            include_files! {
+                double_use in "gradient/double_use.rs",
+                dtypes in "gradient/dtypes.rs",
+                extremes in "gradient/extremes.rs",
+                finite_differences in "gradient/finite_differences.rs",
+                layout in "gradient/layout.rs",
+                properties in "gradient/properties.rs",
+                sign_one_hot in "gradient/sign_one_hot.rs",
+                soft_argmax in "gradient/soft_argmax.rs",
+                straight_through_one_hot in "gradient/straight_through_one_hot.rs",
+                $($extra)*
+            }
+        }
+    };
+}
+
+macro_rules! suite {
+    ($backend:ident, $feature:literal, [$($extra:tt)*], [$($extra_gradient:tt)*] $(,)?) => {
+        #[cfg(feature = $feature)]
+        mod $backend {
+            use super::Device;
+
+            mod plain {
+                fn device() -> Option<super::Device> {
+                    burn_argmax_tests::device::$backend()
+                }
+
+                forward!($($extra)*);
+            }
+
+            mod autodiff {
+                fn device() -> Option<super::Device> {
+                    burn_argmax_tests::device::$backend().map(super::Device::autodiff)
+                }
+
+                forward!($($extra)*);
+                gradient!($($extra_gradient)*);
+            }
+
+            mod checkpointing {
+                fn device() -> Option<super::Device> {
+                    burn_argmax_tests::device::$backend()
+                        .map(|device| device.autodiff().gradient_checkpointing())
+                }
+
+                forward!($($extra)*);
+                gradient!($($extra_gradient)*);
+            }
+        }
+    };
+}
+
+// The fused kernels are held to more than the contract: on the CPU both passes, on a GPU, which has
+// `f32` only, the gradient. Of Burn 0.22's own operations `arange` stops at 65,535 on a software
+// Vulkan, so the reference of a longer row is tested on the CPU only.
+suite!(
+    ndarray,
+    "ndarray",
+    [reference in "reference.rs", strict in "strict.rs"],
+    [reference in "gradient/reference.rs", strict in "gradient/strict.rs"],
+);
+suite!(
+    flex,
+    "flex",
+    [reference in "reference.rs", strict in "strict.rs"],
+    [reference in "gradient/reference.rs", strict in "gradient/strict.rs"],
+);
+suite!(
+    unlisted,
+    "unlisted",
+    [reference in "reference.rs"],
+    [reference in "gradient/reference.rs"],
+);
+suite!(wgpu, "wgpu", [], [strict in "gradient/strict.rs"]);
+suite!(vulkan, "vulkan", [], [strict in "gradient/strict.rs"]);
+suite!(cuda, "cuda", [], [strict in "gradient/strict.rs"]);

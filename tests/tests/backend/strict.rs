@@ -1,0 +1,26 @@
+use burn_argmax::soft_argmax;
+use burn_argmax_tests::{
+    check::assert_ulps,
+    data::{LENGTHS, tensor, uniform, values, widen},
+    oracle,
+};
+
+use super::device;
+
+/// What a fused kernel owes beyond the contract: the result is the oracle's, rounded, within two
+/// representable values.
+#[test]
+fn within_two_ulp_of_the_rounded_oracle() {
+    let Some(device) = device() else { return };
+    for n in LENGTHS {
+        let x = uniform(9, 3 * n);
+        for beta in [0.0, 1.0, 3.0, 20.0] {
+            let want: Vec<_> = widen(&x)
+                .chunks(n)
+                .map(|row| oracle::soft_argmax(row, beta))
+                .collect();
+            let index = soft_argmax(tensor(&x, [3, 1, n], &device), 2, beta);
+            assert_ulps(&values(index), &want, 2);
+        }
+    }
+}
