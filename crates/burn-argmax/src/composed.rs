@@ -114,7 +114,7 @@ pub(crate) fn one_hot<B: Backend>(logits: FloatTensor<B>, dim: usize) -> FloatTe
     let dtype = float_dtype(logits.dtype());
     let dtypes = Dtypes::of::<B>(&logits.device());
     let shape = logits.shape();
-    let argmax = B::float_argmax(logits.clone(), dim, dtypes.int);
+    let argmax = first_argmax::<B>(logits.clone(), dim, dtypes.int);
     let indices = indices::<B>(&shape, dim, &logits.device(), dtypes.int);
     let is_argmax = B::int_equal(
         B::int_expand(indices, shape.clone()),
@@ -122,6 +122,27 @@ pub(crate) fn one_hot<B: Backend>(logits: FloatTensor<B>, dim: usize) -> FloatTe
         dtypes.bool,
     );
     B::bool_into_float(is_argmax, dtype)
+}
+
+/// The first index of the maximum. A backend's own argmax may return a later one of a tie; where it
+/// finds a NaN, it decides.
+pub(crate) fn first_argmax<B: Backend>(
+    logits: FloatTensor<B>,
+    dim: usize,
+    dtype: IntDType,
+) -> IntTensor<B> {
+    let shape = logits.shape();
+    let device = logits.device();
+    let dtypes = Dtypes::of::<B>(&device);
+    let n = shape[dim] as i64;
+    let argmax = B::float_argmax(logits.clone(), dim, dtype);
+    let max = B::float_gather(dim, logits.clone(), argmax.clone());
+    let is_less = B::float_not_equal(logits, B::float_expand(max, shape.clone()), dtypes.bool);
+    let indices = indices::<B>(&shape, dim, &device, dtype);
+    let candidates = B::int_mask_fill(B::int_expand(indices, shape), is_less, n.into());
+    let first = B::int_min_dim(candidates, dim);
+    let none = B::int_equal_elem(first.clone(), n.into(), dtypes.bool);
+    B::int_mask_where(first, none, argmax)
 }
 
 pub(crate) fn straight_through_one_hot<B: Backend>(
@@ -211,14 +232,15 @@ impl<B: Backend> Rows<B> {
         // A row wholly of masks must come to NaN, gradient and all.
         let has_value = B::float_greater_elem(max.clone(), lowest.into(), dtypes.bool);
         let masked = B::bool_and(masked, B::bool_expand(has_value, logits.shape()));
-        let exponent = if beta == 0.0 {
+        let weights = if beta == 0.0 {
             // 0 * (-inf - max) would be NaN for a mask; 0 * NaN must stay NaN.
             let logits = B::float_mask_fill(logits, masked.clone(), 0f32.into());
-            B::float_mul_scalar(logits, 0f32.into())
+            B::float_add_scalar(B::float_mul_scalar(logits, 0f32.into()), 1f32.into())
         } else {
-            B::float_mul_scalar(B::float_sub(logits, max.clone()), beta.into())
+            let exponent = B::float_sub(logits, max.clone());
+            B::float_exp(B::float_mul_scalar(exponent, beta.into()))
         };
-        let weights = B::float_mask_fill(B::float_exp(exponent), masked, 0f32.into());
+        let weights = B::float_mask_fill(weights, masked, 0f32.into());
         let sum = sum_dim::<B>(weights.clone(), dim);
         Self {
             weights,

@@ -11,7 +11,7 @@ use burn_core::{
 
 use crate::{
     Surrogate, composed,
-    functions::{check_beta, check_dim},
+    functions::{check_beta, check_dim, without_indices},
 };
 
 /// [`soft_argmax`](crate::soft_argmax) as plain tensor operations.
@@ -29,6 +29,9 @@ use crate::{
 pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: impl AsIndex, beta: f64) -> Tensor<D> {
     let dim = check_dim("soft_argmax", &logits, dim);
     check_beta("soft_argmax", beta);
+    if logits.shape().num_elements() == 0 {
+        return without_indices(logits, dim);
+    }
     let logits = logits.dequantize().into_dispatch();
     Tensor::from_dispatch(composed::soft_argmax::<Dispatch>(logits, dim, beta))
 }
@@ -55,6 +58,9 @@ pub fn straight_through_one_hot<const D: usize>(
     if let Surrogate::Softmax { beta } = surrogate {
         check_beta("straight_through_one_hot", beta);
     }
+    if logits.shape().num_elements() == 0 {
+        return logits;
+    }
     let logits = logits.dequantize().into_dispatch();
     Tensor::from_dispatch(composed::straight_through_one_hot::<Dispatch>(
         logits, dim, surrogate,
@@ -75,6 +81,9 @@ pub fn straight_through_one_hot<const D: usize>(
 /// ```
 pub fn sign_one_hot<const D: usize>(values: Tensor<D>, dim: impl AsIndex) -> Tensor<D> {
     let dim = check_dim("sign_one_hot", &values, dim);
+    if values.shape().num_elements() == 0 {
+        return values;
+    }
     let values = values.dequantize().into_dispatch();
     Tensor::from_dispatch(composed::sign_one_hot::<Dispatch>(values, dim))
 }

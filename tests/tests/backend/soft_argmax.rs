@@ -68,7 +68,7 @@ fn every_rank() {
     let options = (&device, DType::F32);
     let row = || TensorData::new(vec![0f32, 0.0, 1e3, 0.0], [4]);
 
-    let x = Tensor::<1>::from_data(row(), options.clone());
+    let x = Tensor::<1>::from_data(row(), options);
     assert_exact(&values(soft_argmax(x.clone(), 0, 1.0)), &[2.0]);
     let index = soft_argmax(x.clone().reshape([1, 1, 1, 4, 1]), 3, 1.0);
     assert_eq!(index.dims(), [1, 1, 1, 1, 1]);

@@ -20,3 +20,10 @@ pub(crate) fn check_beta(op: &str, beta: f64) {
         "{op}: beta must be finite and >= 0, got {beta}"
     );
 }
+
+/// The result of an empty batch, with `dim` at size 1. It stays in the graph.
+pub(crate) fn without_indices<const D: usize>(logits: Tensor<D>, dim: usize) -> Tensor<D> {
+    let mut shape = logits.dims();
+    shape[dim] = 1;
+    logits.reshape(shape)
+}

@@ -3,7 +3,7 @@ use burn_core::{
     tensor::{AsIndex, Tensor},
 };
 
-use super::{check_beta, check_dim, dispatch::is_listed};
+use super::{check_beta, check_dim, dispatch::is_listed, without_indices};
 use crate::{ArgmaxOps, composed};
 
 /// The expected index under `softmax(beta * logits)`: a differentiable `argmax`.
@@ -60,9 +60,7 @@ pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: impl AsIndex, beta: f
     let dim = check_dim("soft_argmax", &logits, dim);
     check_beta("soft_argmax", beta);
     if logits.shape().num_elements() == 0 {
-        let mut shape = logits.dims();
-        shape[dim] = 1;
-        return logits.reshape(shape);
+        return without_indices(logits, dim);
     }
 
     let logits = logits.dequantize().into_dispatch();

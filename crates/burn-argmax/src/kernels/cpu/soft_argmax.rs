@@ -102,12 +102,9 @@ pub(crate) fn backward<T: Element>(
     if lines.inner > 1 {
         return columns_backward(logits, state, grad, lines, beta);
     }
-    filled(logits.len(), |out| {
-        let line = |((out, logits), (state, grad)): (
-            (&mut [MaybeUninit<T>], &[T]),
-            (&[T::Accumulator; STATE], &T),
-        )| {
-            let slope = Slope::new(*state, grad.widen(), beta);
+    let line =
+        |out: &mut [MaybeUninit<T>], logits: &[T], state: [T::Accumulator; STATE], grad: T| {
+            let slope = Slope::new(state, grad.widen(), beta);
             if lines.n <= TASK {
                 return gradient(out, logits, slope, beta.narrow, 0);
             }
@@ -118,18 +115,19 @@ pub(crate) fn backward<T: Element>(
                     gradient(out, logits, slope, beta.narrow, index * TASK);
                 });
         };
-        let (states, _) = state.as_chunks::<STATE>();
+    let (states, _) = state.as_chunks::<STATE>();
+    filled(logits.len(), |out| {
         if logits.len() < PARALLEL {
             out.chunks_exact_mut(lines.n)
                 .zip(logits.chunks_exact(lines.n))
                 .zip(states.iter().zip(grad))
-                .for_each(line);
+                .for_each(|((out, logits), (state, grad))| line(out, logits, *state, *grad));
         } else {
             out.par_chunks_exact_mut(lines.n)
                 .zip(logits.par_chunks_exact(lines.n))
                 .zip(states.par_iter().zip(grad))
                 .with_min_len(TASK.div_ceil(lines.n))
-                .for_each(line);
+                .for_each(|((out, logits), (state, grad))| line(out, logits, *state, *grad));
         }
     })
 }

@@ -65,29 +65,29 @@ pub(crate) fn softmax_surrogate_backward<T: Element>(
         });
     }
 
+    let line = |out: &mut [MaybeUninit<T>], logits: &[T], grad: &[T]| {
+        let partial = reduce_line(logits, Values(grad), beta);
+        let product = Product::new(partial, grad[partial.argmax].widen(), beta);
+        if lines.n <= TASK {
+            return map_row(out, logits, grad, product);
+        }
+        out.par_chunks_mut(TASK)
+            .zip(logits.par_chunks(TASK))
+            .zip(grad.par_chunks(TASK))
+            .for_each(|((out, logits), grad)| map_row(out, logits, grad, product));
+    };
     filled(logits.len(), |out| {
-        let line = |((out, logits), grad): ((&mut [MaybeUninit<T>], &[T]), &[T])| {
-            let partial = reduce_line(logits, Values(grad), beta);
-            let product = Product::new(partial, grad[partial.argmax].widen(), beta);
-            if lines.n <= TASK {
-                return map_row(out, logits, grad, product);
-            }
-            out.par_chunks_mut(TASK)
-                .zip(logits.par_chunks(TASK))
-                .zip(grad.par_chunks(TASK))
-                .for_each(|((out, logits), grad)| map_row(out, logits, grad, product));
-        };
         if logits.len() < PARALLEL {
             out.chunks_exact_mut(lines.n)
                 .zip(logits.chunks_exact(lines.n))
                 .zip(grad.chunks_exact(lines.n))
-                .for_each(line);
+                .for_each(|((out, logits), grad)| line(out, logits, grad));
         } else {
             out.par_chunks_exact_mut(lines.n)
                 .zip(logits.par_chunks_exact(lines.n))
                 .zip(grad.par_chunks_exact(lines.n))
                 .with_min_len(TASK.div_ceil(lines.n))
-                .for_each(line);
+                .for_each(|((out, logits), grad)| line(out, logits, grad));
         }
     })
 }

@@ -102,7 +102,7 @@ pub(super) fn gradient(
     let (coordinates, coordinates_strides, coordinate_dtype) = match coordinates {
         Coordinates::Indices => (None, logits_strides, DType::I32),
         Coordinates::Values(values) => {
-            let (values, strides) = layout.view(values, dim);
+            let (values, strides) = layout.view(*values, dim);
             (Some(values), strides, accumulator)
         }
     };

@@ -1,5 +1,5 @@
 //! One-hot rows from what a reduction found. The reductions are the backend's own: their autotune
-//! serves here as it is, and the index is `Tensor::argmax`'s by construction.
+//! serves here as it is.
 
 use burn_core::backend::{TensorMetadata, cubecl::dtype_to_elem_type, ops::FloatTensorOps};
 use burn_core::tensor::IntDType;
@@ -12,7 +12,7 @@ use super::{
     layout::{Layout, empty_like},
     line::{CubePlan, Grid, Place, Work, grid, indices, place, spread},
 };
-use crate::composed::accumulator_dtype;
+use crate::composed::{accumulator_dtype, first_argmax};
 
 /// 1 at the line's index, 0 elsewhere.
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -86,7 +86,8 @@ pub(crate) fn one_hot(logits: CubeTensor, dim: usize) -> CubeTensor {
     let (client, dtype) = (logits.client.clone(), logits.dtype);
     let (layout, geometry, plan) = map_plan(&logits, dim);
     let output = empty_like(&logits, logits.shape(), dtype);
-    let argmax = into_contiguous(CubeBackend::float_argmax(logits, dim, IntDType::I32));
+    let argmax = first_argmax::<CubeBackend>(logits, dim, IntDType::I32);
+    let argmax = into_contiguous(argmax);
 
     let cube_dim = plan.cube_dim();
     // SAFETY: a line below `lines` and a step below `steps` are inside both tensors, which are

@@ -36,7 +36,7 @@ pub(crate) fn softmax_surrogate_backward(
     dim: usize,
     beta: f64,
 ) -> CubeTensor {
-    let coordinates = || Coordinates::Values(grad.clone());
+    let coordinates = || Coordinates::Values(Box::new(grad.clone()));
     let (state, _) = line_state(logits.clone(), coordinates(), dim, beta);
     gradient(logits, coordinates(), state, None, dim, beta)
 }

@@ -190,7 +190,7 @@ pub(super) enum Coordinates {
     /// The indices along `dim`, with a result of the logits' dtype.
     Indices,
     /// These values, of the logits' shape and dtype; only the state is wanted.
-    Values(CubeTensor),
+    Values(Box<CubeTensor>),
 }
 
 /// The state of every line, and with [`Coordinates::Indices`] the expected index.
@@ -215,7 +215,7 @@ pub(super) fn line_state(
             (None, logits_strides, DType::I32, Some(result))
         }
         Coordinates::Values(values) => {
-            let (values, strides) = layout.view(values, dim);
+            let (values, strides) = layout.view(*values, dim);
             (Some(values), strides, accumulator, None)
         }
     };
