@@ -9,7 +9,7 @@ use alloc::{vec, vec::Vec};
 use burn_core::{
     backend::{
         Backend, TensorMetadata, get_or_init_device_settings,
-        tensor::{Device, FloatTensor, IntTensor},
+        tensor::{BoolTensor, Device, FloatTensor, IntTensor},
     },
     tensor::{BoolDType, DType, FloatDType, IntDType, Shape, Slice},
 };
@@ -124,25 +124,31 @@ pub(crate) fn one_hot<B: Backend>(logits: FloatTensor<B>, dim: usize) -> FloatTe
     B::bool_into_float(is_argmax, dtype)
 }
 
-/// The first index of the maximum. A backend's own argmax may return a later one of a tie; where it
-/// finds a NaN, it decides.
-pub(crate) fn first_argmax<B: Backend>(
-    logits: FloatTensor<B>,
-    dim: usize,
-    dtype: IntDType,
-) -> IntTensor<B> {
+/// The first index of the maximum. A backend's own argmax may return another; it decides only
+/// where there is a NaN.
+fn first_argmax<B: Backend>(logits: FloatTensor<B>, dim: usize, dtype: IntDType) -> IntTensor<B> {
     let shape = logits.shape();
     let device = logits.device();
     let dtypes = Dtypes::of::<B>(&device);
-    let n = shape[dim] as i64;
     let argmax = B::float_argmax(logits.clone(), dim, dtype);
-    let max = B::float_gather(dim, logits.clone(), argmax.clone());
-    let is_less = B::float_not_equal(logits, B::float_expand(max, shape.clone()), dtypes.bool);
+    let has_nan = has_nan::<B>(logits.clone(), dim);
+    let max = B::float_max_dim(logits.clone(), dim);
+    let is_max = B::float_equal(logits, B::float_expand(max, shape.clone()), dtypes.bool);
     let indices = indices::<B>(&shape, dim, &device, dtype);
-    let candidates = B::int_mask_fill(B::int_expand(indices, shape), is_less, n.into());
-    let first = B::int_min_dim(candidates, dim);
-    let none = B::int_equal_elem(first.clone(), n.into(), dtypes.bool);
-    B::int_mask_where(first, none, argmax)
+    let candidates = B::int_mask_fill(
+        B::int_expand(indices, shape.clone()),
+        B::bool_not(is_max),
+        (shape[dim] as i64).into(),
+    );
+    B::int_mask_where(B::int_min_dim(candidates, dim), has_nan, argmax)
+}
+
+/// Whether a row has a NaN.
+fn has_nan<B: Backend>(values: FloatTensor<B>, dim: usize) -> BoolTensor<B> {
+    let dtype = float_dtype(values.dtype());
+    let dtypes = Dtypes::of::<B>(&values.device());
+    let is_nan = B::bool_into_float(B::float_is_nan(values, dtypes.bool), dtype);
+    B::float_greater_elem(B::float_max_dim(is_nan, dim), 0.5f32.into(), dtypes.bool)
 }
 
 pub(crate) fn straight_through_one_hot<B: Backend>(
@@ -191,9 +197,7 @@ pub(crate) fn sign_one_hot<B: Backend>(values: FloatTensor<B>, dim: usize) -> Fl
     let carrier = B::float_mul_scalar(B::float_sign(values.clone()), 0f32.into());
 
     let values = B::float_detach(values);
-    let is_nan = B::float_is_nan(values.clone(), dtypes.bool);
-    let has_nan = B::float_max_dim(B::bool_into_float(is_nan, dtype), dim);
-    let has_nan = B::float_greater_elem(has_nan, 0.5f32.into(), dtypes.bool);
+    let has_nan = has_nan::<B>(values.clone(), dim);
     let max = B::float_max_dim(values.clone(), dim);
     // Comparing is the sign of the difference for finite values, and right for infinite ones too.
     let is_max = B::float_equal(values, B::float_expand(max, shape.clone()), dtypes.bool);
@@ -318,7 +322,7 @@ fn entry_of<B: Backend>(state: FloatTensor<B>, dim: usize, entry: usize) -> Floa
     slice_dim::<B>(state, dim, entry, entry + 1)
 }
 
-fn slice_dim<B: Backend>(
+pub(crate) fn slice_dim<B: Backend>(
     tensor: FloatTensor<B>,
     dim: usize,
     start: usize,

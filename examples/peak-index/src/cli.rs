@@ -49,6 +49,9 @@ pub struct TrainArgs {
     /// Windows in a step.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch_size: u32,
+    /// Channels of the network's hidden layers.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..))]
+    pub channels: u32,
     /// Seed of the weights, of the data and of its order.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

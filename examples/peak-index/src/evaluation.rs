@@ -93,7 +93,7 @@ impl Predictions {
 }
 
 fn windows(source: &Arc<Source>, split: Split) -> Vec<Window> {
-    let dataset = PeakDataset::new(source.clone(), split, 1);
+    let dataset = PeakDataset::fixed(source.clone(), split);
     dataset
         .iter()
         .map(|window| window.expect("windows are cut from memory"))

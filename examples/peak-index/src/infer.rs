@@ -13,42 +13,51 @@ use crate::{
 /// Windows in a forward pass.
 const BATCH: usize = 64;
 
-/// Predicts the peaks of the record's test part.
+/// Predicts the peak of every beat that a window holds alone.
 pub fn run(args: &InferArgs) -> Result<()> {
     let source = Arc::new(Source::record(&args.record, args.lead, None, 0)?);
     let (_, device) = device::open(args.device.device.as_deref())?;
     let model = training::load(&args.model, &device)?;
-    let predictions = Predictions::of_model(&model, &source, Split::Test, BATCH, &device);
+    let parts = Split::ALL.map(|split| {
+        let predictions = Predictions::of_model(&model, &source, split, BATCH, &device);
+        (split, predictions)
+    });
 
     match &args.csv {
         Some(path) => {
             let file = File::create_new(path)
                 .with_context(|| format!("cannot create {}", path.display()))?;
-            write(&predictions, file)?;
+            write(&parts, file)?;
         }
-        None => write(&predictions, std::io::stdout().lock())?,
+        None => write(&parts, std::io::stdout().lock())?,
     }
-    let errors = predictions.errors();
-    eprintln!(
-        "{} beats: mean absolute error {:.3} samples, {:.1} % within 5",
-        predictions.windows.len(),
-        errors.mean_absolute,
-        errors.within_5
-    );
+    for (split, predictions) in &parts {
+        let errors = predictions.errors();
+        eprintln!(
+            "{}: {} beats, mean absolute error {:.3} samples, {:.1} % within 5",
+            split.name(),
+            predictions.windows.len(),
+            errors.mean_absolute,
+            errors.within_5
+        );
+    }
     Ok(())
 }
 
 /// One row a beat; indices are samples since the start of the record.
-fn write(predictions: &Predictions, output: impl Write) -> Result<()> {
+fn write(parts: &[(Split, Predictions)], output: impl Write) -> Result<()> {
     let mut writer = csv::Writer::from_writer(output);
-    writer.write_record(["annotated", "predicted", "error"])?;
-    for (window, predicted) in predictions.windows.iter().zip(&predictions.predicted) {
-        let start = window.start.unwrap_or(0) as f64;
-        writer.write_record([
-            format!("{}", start + f64::from(window.peak)),
-            format!("{:.3}", start + f64::from(*predicted)),
-            format!("{:.3}", predicted - window.peak),
-        ])?;
+    writer.write_record(["part", "annotated", "predicted", "error"])?;
+    for (split, predictions) in parts {
+        for (window, predicted) in predictions.windows.iter().zip(&predictions.predicted) {
+            let start = window.start as f64;
+            writer.write_record([
+                split.name().to_string(),
+                format!("{}", start + f64::from(window.peak)),
+                format!("{:.3}", start + f64::from(*predicted)),
+                format!("{:.3}", predicted - window.peak),
+            ])?;
+        }
     }
     writer.flush()?;
     Ok(())

@@ -78,25 +78,13 @@ impl Metric for IndexError {
     }
 
     fn compute(&mut self) -> Result<SerializedEntry, TensorReadError> {
-        if let NumericEntry::Value(mean) = self.state.final_value() {
-            self.push(mean);
-        } else if let NumericEntry::Aggregated {
-            aggregated_value, ..
-        } = self.state.final_value()
-        {
-            self.push(aggregated_value);
-        }
+        let mean = self.state.final_value().current();
+        self.curve.lock().expect("no holder panics").push(mean);
         Ok(self.state.compute_final(self.format()))
     }
 
     fn clear(&mut self) {
         self.state.reset();
-    }
-}
-
-impl IndexError {
-    fn push(&self, mean: f64) {
-        self.curve.lock().expect("no holder panics").push(mean);
     }
 }
 

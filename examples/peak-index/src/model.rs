@@ -11,67 +11,92 @@ use burn::{
 
 use crate::{data::PeakBatch, op::Op};
 
+/// The samples to a position of the coarse layers, which makes them as many times cheaper.
+const STRIDE: usize = 4;
+
 /// The configuration of a [`PeakNet`].
 #[derive(Config, Debug)]
 pub struct PeakNetConfig {
     /// How the index is read from the logits.
     pub op: Op,
     /// Channels of every hidden layer.
-    #[config(default = 16)]
+    #[config(default = 24)]
     pub channels: usize,
-    /// Width of every convolution's kernel.
-    #[config(default = 7)]
-    pub kernel_size: usize,
-    /// Residual layers; the dilation doubles from one to the next, from 1.
+    /// Width of the coarse layers' kernels, in positions.
     #[config(default = 5)]
-    pub layers: usize,
+    pub coarse_kernel: usize,
+    /// Coarse layers; the dilation doubles from one to the next, from 1.
+    #[config(default = 4)]
+    pub coarse_layers: usize,
+    /// Width of the fine layers' kernels, in samples.
+    #[config(default = 9)]
+    pub fine_kernel: usize,
 }
 
 impl PeakNetConfig {
     /// A network with random weights.
     pub fn init(&self, device: &Device) -> PeakNet {
-        let conv = |channels_in, channels_out, dilation: usize| {
-            let pad = dilation * (self.kernel_size - 1) / 2;
-            Conv1dConfig::new(channels_in, channels_out, self.kernel_size)
+        let conv = |channels_in, channels_out, kernel: usize, dilation: usize| {
+            let pad = dilation * (kernel - 1) / 2;
+            Conv1dConfig::new(channels_in, channels_out, kernel)
                 .with_dilation(dilation)
                 .with_padding(PaddingConfig1d::Explicit(pad, pad))
                 .init(device)
         };
+        let overlap = 3 * STRIDE / 2;
         PeakNet {
-            input: conv(1, self.channels, 1),
-            hidden: (0..self.layers)
-                .map(|layer| conv(self.channels, self.channels, 1 << layer))
+            coarse_input: Conv1dConfig::new(1, self.channels, STRIDE + 2 * overlap)
+                .with_stride(STRIDE)
+                .with_padding(PaddingConfig1d::Explicit(overlap, overlap))
+                .init(device),
+            coarse: (0..self.coarse_layers)
+                .map(|layer| conv(self.channels, self.channels, self.coarse_kernel, 1 << layer))
                 .collect(),
-            output: conv(self.channels, 1, 1),
+            coarse_output: conv(self.channels, STRIDE, self.coarse_kernel, 1),
+            fine_input: conv(1, self.channels, self.fine_kernel, 1),
+            fine_output: conv(self.channels, 1, self.fine_kernel, 1),
             activation: Relu::new(),
             op: self.op,
         }
     }
 }
 
-/// A residual stack of dilated 1-D convolutions: one logit a sample.
+/// Two branches of 1-D convolutions whose logits are added, one logit a sample: a residual stack
+/// of dilated ones at a coarser step, which sees the whole window and finds the peak among others,
+/// and two at full resolution, which find where in its neighbourhood the peak is.
 #[derive(Module, Debug)]
 pub struct PeakNet {
-    input: Conv1d,
-    hidden: Vec<Conv1d>,
-    output: Conv1d,
+    coarse_input: Conv1d,
+    coarse: Vec<Conv1d>,
+    coarse_output: Conv1d,
+    fine_input: Conv1d,
+    fine_output: Conv1d,
     activation: Relu,
     #[module(skip)]
     op: Op,
 }
 
 impl PeakNet {
-    /// The predicted peak index `[batch, 1]` of traces `[batch, samples]`.
+    /// The predicted peak index `[batch, 1]` of traces `[batch, samples]`; the samples are a
+    /// multiple of [`STRIDE`].
     pub fn forward(&self, traces: Tensor<2>) -> Tensor<2> {
-        let mut features = self
-            .activation
-            .forward(self.input.forward(traces.unsqueeze_dim(1)));
-        for layer in &self.hidden {
-            let update = self.activation.forward(layer.forward(features.clone()));
-            features = features + update;
+        let input: Tensor<3> = traces.unsqueeze_dim(1);
+
+        let mut features = self.coarse_input.forward(input.clone());
+        for layer in &self.coarse {
+            features = features.clone() + layer.forward(self.activation.forward(features));
         }
-        let logits = self.output.forward(features).squeeze_dim(1);
-        self.op.index(logits)
+        // [batch, STRIDE, positions]: the samples of a position are in the channels.
+        let coarse = self
+            .coarse_output
+            .forward(self.activation.forward(features))
+            .swap_dims(1, 2)
+            .flatten(1, 2);
+
+        let features = self.activation.forward(self.fine_input.forward(input));
+        let fine = self.fine_output.forward(features).squeeze_dim(1);
+
+        self.op.index(coarse + fine)
     }
 
     fn regress(&self, batch: PeakBatch) -> RegressionOutput {

@@ -14,7 +14,7 @@ const TRACES: usize = 6;
 /// Errors past this many samples fall into the outermost bars of the histogram.
 const HISTOGRAM: i32 = 10;
 
-/// What is drawn: the first network trained.
+/// What is drawn of a trained network.
 pub struct Plot<'a> {
     pub title: String,
     pub network: &'a Predictions,

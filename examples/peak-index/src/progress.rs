@@ -8,18 +8,23 @@ use burn::train::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// The learner's progress as one bar on standard error, for the epoch's split under way.
+use crate::metric::Curve;
+
+/// The learner's progress: on a terminal a bar for the split under way, and a line an epoch.
 pub struct Progress {
     label: &'static str,
+    /// The errors in training and validation.
+    curves: [Curve; 2],
     epoch: usize,
     epochs: usize,
     bar: ProgressBar,
 }
 
 impl Progress {
-    pub fn new(label: &'static str) -> Self {
+    pub fn new(label: &'static str, curves: &[Curve; 2]) -> Self {
         Self {
             label,
+            curves: curves.clone(),
             epoch: 1,
             epochs: 0,
             bar: ProgressBar::hidden(),
@@ -51,6 +56,14 @@ impl TrainingProgressLogger for Progress {
     }
 
     fn update_epoch(&mut self, epoch: usize) {
+        let [train, valid] = self.curves.each_ref().map(|curve| {
+            let errors = curve.lock().expect("no holder panics");
+            errors.last().copied().unwrap_or(f64::NAN)
+        });
+        println!(
+            "{} epoch {epoch}/{}: mean absolute error {train:.3} train, {valid:.3} valid",
+            self.label, self.epochs
+        );
         self.epoch = epoch + 1;
     }
 
@@ -58,12 +71,11 @@ impl TrainingProgressLogger for Progress {
         self.bar.finish_and_clear();
     }
 
-    fn log_event_training(&mut self, event: String) {
-        self.bar.println(event);
-    }
+    // The learner logs an event for every step.
+    fn log_event_training(&mut self, _event: String) {}
 }
 
-// The metrics print their own line an epoch, and the test set is not evaluated by the learner.
+// The line an epoch has the metric, and the test part is not evaluated by the learner.
 impl MetricsRendererTraining for Progress {
     fn update_train(&mut self, _state: MetricState) {}
     fn update_valid(&mut self, _state: MetricState) {}

@@ -10,6 +10,7 @@ use crate::{evaluation::Errors, op::Op};
 #[derive(Serialize)]
 pub struct Report {
     pub data: String,
+    pub windows: String,
     pub device: &'static str,
     pub seed: u64,
     pub raw_argmax: Errors,

@@ -29,8 +29,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let (device_name, device) = device::open(args.device.device.as_deref())?;
     let out = output_directory(args.out.as_deref())?;
     println!(
-        "{}, on {device_name}, into {}",
-        source.description(),
+        "{} ({}), on {device_name}, into {}",
+        source.name(),
+        source.counts(),
         out.display()
     );
 
@@ -42,14 +43,19 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let batch_size = args.batch_size as usize;
     let raw_argmax = Predictions::of_raw_argmax(&source, Split::Test);
     let mut report = Report {
-        data: source.description(),
+        data: source.name().to_string(),
+        windows: source.counts(),
         device: device_name,
         seed: args.seed,
         raw_argmax: raw_argmax.errors(),
         networks: Vec::new(),
     };
-    for &op in &args.op {
-        let config = TrainingConfig::new(PeakNetConfig::new(op))
+    for (index, &op) in args.op.iter().enumerate() {
+        if args.op[..index].contains(&op) {
+            continue;
+        }
+        let model = PeakNetConfig::new(op).with_channels(args.channels as usize);
+        let config = TrainingConfig::new(model)
             .with_epochs(args.epochs as usize)
             .with_batch_size(batch_size)
             .with_seed(args.seed);
@@ -62,7 +68,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         let trained = training::train(&config, &source, &directory, &device, &interrupter)?;
         let predictions = predict(&trained.model);
         Plot {
-            title: format!("{}, --op {}", source.description(), op.name()),
+            title: format!("{}, --op {}", source.name(), op.name()),
             network: &predictions,
             raw_argmax: &raw_argmax,
             train_curve: &trained.train_curve,

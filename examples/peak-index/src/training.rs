@@ -33,9 +33,6 @@ pub struct TrainingConfig {
     /// Seed of the weights, of the data and of its order.
     #[config(default = 0)]
     pub seed: u64,
-    /// How often a pass draws each training peak, at a new offset and with new noise.
-    #[config(default = 4)]
-    pub draws: usize,
     /// The learning rate at the start; it falls to 0 by a half cosine.
     #[config(default = 3e-3)]
     pub learning_rate: f64,
@@ -65,13 +62,14 @@ pub fn train(
 
     let device = device.clone().autodiff();
     device.seed(config.seed);
-    let loader = |split, draws| -> Arc<dyn DataLoader<PeakBatch>> {
+    let loader = |dataset| -> Arc<dyn DataLoader<PeakBatch>> {
         DataLoaderBuilder::new(PeakBatcher)
             .batch_size(config.batch_size)
             .shuffle(config.seed)
-            .build(PeakDataset::new(source.clone(), split, draws))
+            .set_device(device.clone())
+            .build::<PeakDataset>(dataset)
     };
-    let steps = (source.peaks(Split::Train) * config.draws).div_ceil(config.batch_size);
+    let steps = source.peaks(Split::Train).div_ceil(config.batch_size);
     let schedule =
         CosineAnnealingLrSchedulerConfig::new(config.learning_rate, steps * config.epochs)
             .init()
@@ -85,8 +83,8 @@ pub fn train(
     let curves: [Curve; 2] = [(); 2].map(|()| Arc::new(Mutex::new(Vec::new())));
     let result = SupervisedTraining::new(
         directory,
-        loader(Split::Train, config.draws),
-        loader(Split::Valid, 1),
+        loader(PeakDataset::drawn_anew(source.clone(), Split::Train)),
+        loader(PeakDataset::fixed(source.clone(), Split::Valid)),
     )
     .metric_train_numeric(LossMetric::new())
     .metric_valid_numeric(LossMetric::new())
@@ -95,7 +93,7 @@ pub fn train(
     .with_default_checkpointers()
     .with_application_logger(None)
     .with_interrupter(interrupter.clone())
-    .renderer(Box::new(Progress::new(config.model.op.name())))
+    .renderer(Box::new(Progress::new(config.model.op.name(), &curves)))
     .num_epochs(config.epochs)
     .launch(learner);
 
@@ -137,4 +135,22 @@ pub fn load(directory: &Path, device: &Device) -> Result<PeakNet> {
         .init(device)
         .try_load_file(directory.join("model"))
         .with_context(|| format!("cannot load the model in {}", directory.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Op;
+
+    #[test]
+    fn a_configuration_comes_back_equal() {
+        let config = TrainingConfig::new(PeakNetConfig::new(Op::StraightThrough))
+            .with_epochs(3)
+            .with_seed(5);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.json");
+        config.save(&path).unwrap();
+        let loaded = TrainingConfig::load(&path).unwrap();
+        assert_eq!(loaded.to_string(), config.to_string());
+    }
 }

@@ -194,6 +194,7 @@ fn one_hot_of_a_broken_row_follows_argmax() {
     for (by, one_hot) in one_hots(x, 1) {
         println!("{by}");
         for (row, (one_hot, &chosen)) in one_hot.chunks(4).zip(&chosen).enumerate() {
+            println!("row {row}");
             // Without a NaN it is the first maximum, whatever the backend.
             let chosen = match row {
                 1 | 2 => chosen as usize,

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use burn::{
     data::{
@@ -10,30 +13,45 @@ use burn::{
 
 use super::{Source, Split, WINDOW, Window};
 
-/// The windows of a split, each peak `draws` times with a new offset and new noise.
+/// The windows of a split.
 pub struct PeakDataset {
     source: Arc<Source>,
     split: Split,
-    draws: usize,
+    /// Windows handed out so far, where each pass over the split shall draw anew.
+    drawn: Option<AtomicUsize>,
 }
 
 impl PeakDataset {
-    pub fn new(source: Arc<Source>, split: Split, draws: usize) -> Self {
+    /// The same windows on every pass.
+    pub fn fixed(source: Arc<Source>, split: Split) -> Self {
         Self {
             source,
             split,
-            draws,
+            drawn: None,
+        }
+    }
+
+    /// New offsets and new noise on every pass. A single thread may read it: the passes are told
+    /// apart by counting.
+    pub fn drawn_anew(source: Arc<Source>, split: Split) -> Self {
+        Self {
+            drawn: Some(AtomicUsize::new(0)),
+            ..Self::fixed(source, split)
         }
     }
 }
 
 impl Dataset<Window> for PeakDataset {
     fn get(&self, index: usize) -> Result<Window, DatasetError> {
-        Ok(self.source.window(self.split, index))
+        let draw = match &self.drawn {
+            Some(drawn) => drawn.fetch_add(1, Ordering::Relaxed) / self.len(),
+            None => 0,
+        };
+        Ok(self.source.window(self.split, index, draw))
     }
 
     fn len(&self) -> usize {
-        self.source.peaks(self.split) * self.draws
+        self.source.peaks(self.split)
     }
 }
 

@@ -25,8 +25,8 @@ pub const WINDOW: usize = 192;
 pub struct Window {
     pub trace: Vec<f32>,
     pub peak: f32,
-    /// The first sample of the window in the record it was cut from.
-    pub start: Option<usize>,
+    /// Where the window starts in the record it was cut from; 0 where there is none.
+    pub start: usize,
 }
 
 /// The three parts of the data.
@@ -37,10 +37,23 @@ pub enum Split {
     Test,
 }
 
-/// A source of windows: window `index` of a split is always the same for the same seed.
+impl Split {
+    pub const ALL: [Split; 3] = [Split::Train, Split::Valid, Split::Test];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Valid => "valid",
+            Split::Test => "test",
+        }
+    }
+}
+
+/// A source of windows: a window is always the same for the same seed.
 pub struct Source {
     traces: Traces,
     noise: Option<Noise>,
+    name: String,
     seed: u64,
 }
 
@@ -55,24 +68,38 @@ impl Source {
         Self {
             traces: Traces::Synthetic(SyntheticTraces),
             noise: None,
+            name: "synthetic traces".to_string(),
             seed,
         }
     }
 
     /// Windows round the annotated beats of a record, with electrode noise at `noise_db` if given.
     pub fn record(path: &Path, lead: usize, noise_db: Option<f64>, seed: u64) -> Result<Self> {
+        let record = RecordWindows::open(path, lead)?;
         Ok(Self {
-            traces: Traces::Record(RecordWindows::open(path, lead)?),
-            noise: noise_db.map(Noise::at_decibels),
+            noise: noise_db.map(|decibels| Noise::at_decibels(decibels, record.variance())),
+            name: match noise_db {
+                Some(decibels) => format!("{}, noise at {decibels} dB", record.name()),
+                None => record.name().to_string(),
+            },
+            traces: Traces::Record(record),
             seed,
         })
     }
 
-    /// What the windows are, for the report.
-    pub fn description(&self) -> String {
+    /// What the traces are, for titles.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many peaks there are, and what became of them.
+    pub fn counts(&self) -> String {
         match &self.traces {
-            Traces::Synthetic(_) => "synthetic traces".to_string(),
-            Traces::Record(record) => record.description(),
+            Traces::Synthetic(_) => {
+                let [train, valid, test] = Split::ALL.map(|split| self.peaks(split));
+                format!("{train} train, {valid} valid, {test} test")
+            }
+            Traces::Record(record) => record.counts(),
         }
     }
 
@@ -84,21 +111,19 @@ impl Source {
         }
     }
 
-    /// A window of a split. Past the number of peaks, the same peaks come back with a new offset
+    /// A window of a split. Each draw has a new offset (or, of a synthetic trace, is a new trace)
     /// and new noise.
-    pub fn window(&self, split: Split, index: usize) -> Window {
-        // Mixed, so that neighbouring indices and splits share nothing.
-        let stream = (split as u64 + 1) << 40 | index as u64;
-        let mut rng = StdRng::seed_from_u64(
-            self.seed
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .wrapping_add(stream.wrapping_mul(0xd1b5_4a32_d192_ed03)),
-        );
+    pub fn window(&self, split: Split, index: usize, draw: usize) -> Window {
+        // Every window has a random stream of its own, whatever the order they are asked for in.
+        let mut stream = [0; 32];
+        let key = [self.seed, split as u64, draw as u64, index as u64];
+        for (bytes, word) in stream.chunks_exact_mut(8).zip(key) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        let mut rng = StdRng::from_seed(stream);
         let mut window = match &self.traces {
             Traces::Synthetic(traces) => traces.window(&mut rng),
-            Traces::Record(record) => {
-                record.window(split, index % record.len(split).max(1), &mut rng)
-            }
+            Traces::Record(record) => record.window(split, index, &mut rng),
         };
         if let Some(noise) = &self.noise {
             noise.add_to(&mut window.trace, &mut rng);

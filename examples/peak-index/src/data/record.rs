@@ -6,17 +6,21 @@ use wfdb::Record;
 
 use super::{Split, WINDOW, Window, annotations};
 
+/// What `wfdb` makes of a sample that the recorder marked as invalid.
+const INVALID: i32 = i32::MIN;
+
 /// The least distance of a beat from either end of its window.
 const MARGIN: usize = 8;
 
 /// A lead of a WFDB record, with the beats that its annotations mark.
 pub struct RecordWindows {
+    /// The record and its lead.
     name: String,
     signal: Vec<f32>,
     beats: Vec<usize>,
     /// Indices into `beats`, by split.
     splits: [Vec<usize>; 3],
-    /// Beats that no window holds alone, or that lie too near a boundary.
+    /// Beats that no window holds alone, that lie too near a boundary or near invalid samples.
     left_out: usize,
 }
 
@@ -38,11 +42,10 @@ impl RecordWindows {
         }
 
         let mut record = Self {
-            name: path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into(),
+            name: format!(
+                "record {}, lead {lead}",
+                path.file_name().unwrap_or_default().to_string_lossy()
+            ),
             signal,
             beats,
             splits: Default::default(),
@@ -54,24 +57,40 @@ impl RecordWindows {
                 None => record.left_out += 1,
             }
         }
-        for split in [Split::Train, Split::Valid, Split::Test] {
+        for split in Split::ALL {
             ensure!(
                 record.len(split) > 0,
-                "{}: no beat can be cut out alone in the {split:?} part",
-                path.display()
+                "{}: no beat can be cut out alone in the {} part",
+                path.display(),
+                split.name()
             );
         }
         Ok(record)
     }
 
-    pub fn description(&self) -> String {
-        let [train, valid, test] = [Split::Train, Split::Valid, Split::Test].map(|s| self.len(s));
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many beats there are, and what became of them.
+    pub fn counts(&self) -> String {
+        let [train, valid, test] = Split::ALL.map(|split| self.len(split));
         format!(
-            "record {}: {} beats, {train} train, {valid} valid, {test} test, {} left out",
-            self.name,
+            "{} beats: {train} train, {valid} valid, {test} test, {} left out",
             self.beats.len(),
             self.left_out
         )
+    }
+
+    /// The variance of the lead.
+    pub fn variance(&self) -> f64 {
+        let valid = || {
+            let finite = self.signal.iter().filter(|v| v.is_finite());
+            finite.map(|&v| f64::from(v))
+        };
+        let n = valid().count() as f64;
+        let mean = valid().sum::<f64>() / n;
+        valid().map(|v| (v - mean).powi(2)).sum::<f64>() / n
     }
 
     pub fn len(&self, split: Split) -> usize {
@@ -86,12 +105,12 @@ impl RecordWindows {
         Window {
             trace: self.signal[start..start + WINDOW].to_vec(),
             peak: (self.beats[beat] - start) as f32,
-            start: Some(start),
+            start,
         }
     }
 
     fn split_of(&self, beat: usize) -> Option<Split> {
-        [Split::Train, Split::Valid, Split::Test]
+        Split::ALL
             .into_iter()
             .find(|&split| self.starts(beat, split).is_some())
     }
@@ -119,7 +138,11 @@ impl RecordWindows {
             .saturating_sub(MARGIN)
             .min(part.end.checked_sub(WINDOW)?)
             .min(before_next.checked_sub(WINDOW)?);
-        (first <= last).then_some(first..last + 1)
+        let usable = first <= last
+            && self.signal[first..last + WINDOW]
+                .iter()
+                .all(|v| v.is_finite());
+        usable.then_some(first..last + 1)
     }
 
     /// The first 70 % of the time trains, the next 10 % validates, the last 20 % tests.
@@ -151,7 +174,7 @@ fn read_lead(path: &Path, lead: usize) -> Result<Vec<f32>> {
     })?;
     let frames = record
         .multi_signal_reader()
-        .and_then(|mut reader| reader.read_frames_physical(samples as usize))
+        .and_then(|mut reader| reader.read_frames(samples as usize))
         .with_context(|| format!("cannot read the signals of {}", header.display()))?;
     ensure!(
         frames.len() == samples as usize,
@@ -159,5 +182,10 @@ fn read_lead(path: &Path, lead: usize) -> Result<Vec<f32>> {
         header.display(),
         frames.len()
     );
-    Ok(frames.iter().map(|frame| frame[lead] as f32).collect())
+    let info = &record.signal_info().context("a record without signals")?[lead];
+    let physical = |sample: i32| match sample {
+        INVALID => f32::NAN,
+        _ => ((f64::from(sample) - f64::from(info.baseline())) / info.adc_gain()) as f32,
+    };
+    Ok(frames.iter().map(|frame| physical(frame[lead])).collect())
 }

@@ -10,8 +10,8 @@ pub struct SyntheticTraces;
 impl SyntheticTraces {
     pub const fn len(split: Split) -> usize {
         match split {
-            Split::Train => 4096,
-            Split::Valid => 512,
+            Split::Train => 2048,
+            Split::Valid => 256,
             Split::Test => 1024,
         }
     }
@@ -47,7 +47,7 @@ impl SyntheticTraces {
                 .map(|value| (value + noise.sample(rng)) as f32)
                 .collect(),
             peak: peak as f32,
-            start: None,
+            start: 0,
         }
     }
 }

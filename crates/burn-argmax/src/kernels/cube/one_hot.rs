@@ -1,7 +1,12 @@
 //! One-hot rows from what a reduction found. The reductions are the backend's own: their autotune
 //! serves here as it is.
 
-use burn_core::backend::{TensorMetadata, cubecl::dtype_to_elem_type, ops::FloatTensorOps};
+use burn_core::backend::{
+    TensorMetadata,
+    cubecl::dtype_to_elem_type,
+    get_or_init_device_settings,
+    ops::{FloatTensorOps, IntTensorOps},
+};
 use burn_core::tensor::IntDType;
 use burn_cubecl::{CubeBackend, cubecl, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::{calculate_cube_count_elemwise, ir::ElemType, prelude::*};
@@ -11,8 +16,9 @@ use super::{
     geometry::{Extent, Geometry},
     layout::{Layout, empty_like},
     line::{CubePlan, Grid, Place, Work, grid, indices, place, spread},
+    state::{Coordinates, line_state},
 };
-use crate::composed::{accumulator_dtype, first_argmax};
+use crate::composed::{accumulator_dtype, slice_dim};
 
 /// 1 at the line's index, 0 elsewhere.
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -81,12 +87,25 @@ fn map_plan(tensor: &CubeTensor, dim: usize) -> (Layout, Geometry, CubePlan) {
     (layout, geometry, CubePlan::new(layout.axis, geometry))
 }
 
+/// The first maximum of every line, from the state that the soft-argmax takes its sums about. The
+/// backend's own argmax, which is wrong on long lines of some adapters, decides only where the
+/// state is NaN.
+fn first_argmax(logits: CubeTensor, dim: usize) -> CubeTensor {
+    let bool_dtype = get_or_init_device_settings::<CubeBackend>(&logits.device()).bool_dtype;
+    let argmax = CubeBackend::float_argmax(logits.clone(), dim, IntDType::I32);
+    let (state, _) = line_state(logits, Coordinates::Indices, dim, 1.0);
+    let centre = slice_dim::<CubeBackend>(state, dim, 2, 3);
+    let is_broken = CubeBackend::float_is_nan(centre.clone(), bool_dtype);
+    let centre = CubeBackend::float_into_int(centre, IntDType::I32);
+    CubeBackend::int_mask_where(centre, is_broken, argmax)
+}
+
 /// See [`ArgmaxOps::straight_through_one_hot`](crate::ArgmaxOps::straight_through_one_hot).
 pub(crate) fn one_hot(logits: CubeTensor, dim: usize) -> CubeTensor {
     let (client, dtype) = (logits.client.clone(), logits.dtype);
     let (layout, geometry, plan) = map_plan(&logits, dim);
     let output = empty_like(&logits, logits.shape(), dtype);
-    let argmax = first_argmax::<CubeBackend>(logits, dim, IntDType::I32);
+    let argmax = first_argmax(logits, dim);
     let argmax = into_contiguous(argmax);
 
     let cube_dim = plan.cube_dim();

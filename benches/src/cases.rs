@@ -1,0 +1,218 @@
+//! What is run: operators, their variants, passes and shapes.
+
+use burn::tensor::{
+    Device, Distribution, ElementConversion, IndexingUpdateOp, Int, Tensor, activation::softmax,
+};
+use burn_argmax::{Surrogate, reference};
+use clap::ValueEnum;
+
+use crate::limits::Limit;
+
+/// Inverse temperature of every case. Weights stay clear of subnormal numbers, which would slow
+/// down the composition for a reason that has nothing to do with it.
+pub const BETA: f64 = 5.0;
+
+/// An operator of burn-argmax.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Op {
+    /// `soft_argmax`
+    SoftArgmax,
+    /// `straight_through_one_hot` with the softmax surrogate
+    StraightThroughOneHot,
+    /// `sign_one_hot`
+    SignOneHot,
+}
+
+/// An implementation of the operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// This crate's.
+    Ours,
+    /// What users write today.
+    Composition,
+    /// This crate's plain tensor operations.
+    Reference,
+}
+
+/// The part of a training step that is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pass {
+    /// Without a graph, as in inference.
+    Forward,
+    /// With a graph, from the input to its gradient.
+    ForwardBackward,
+    /// `backward()` alone, after an untimed forward.
+    Backward,
+}
+
+impl Variant {
+    /// In the order of the table's columns.
+    pub const ALL: [Self; 3] = [Self::Ours, Self::Composition, Self::Reference];
+}
+
+impl Pass {
+    /// Name in the records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::ForwardBackward => "forward+backward",
+            Self::Backward => "backward",
+        }
+    }
+}
+
+impl Op {
+    /// Name of the function.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SoftArgmax => "soft_argmax",
+            Self::StraightThroughOneHot => "straight_through_one_hot",
+            Self::SignOneHot => "sign_one_hot",
+        }
+    }
+
+    /// The passes worth timing: the gradient of `sign_one_hot` is zero.
+    pub fn passes(self) -> &'static [Pass] {
+        match self {
+            Self::SignOneHot => &[Pass::Forward],
+            _ => &[Pass::Forward, Pass::ForwardBackward, Pass::Backward],
+        }
+    }
+
+    /// The least traffic of a pass.
+    ///
+    /// A one-hot's forward writes the output; that the input must be read as well is left out, as
+    /// it is where the backward reads the upstream gradient: the fractions err on the low side.
+    /// A one-hot's backward begins with the seed, a fill of the output's size.
+    pub fn limit(self, pass: Pass) -> &'static [Limit] {
+        use Limit::{Copy, Read, Write};
+        match (self, pass) {
+            (Self::SoftArgmax, Pass::Forward) => &[Read],
+            (Self::SoftArgmax, Pass::ForwardBackward) => &[Read, Copy],
+            (Self::SoftArgmax, Pass::Backward) => &[Copy],
+            (_, Pass::Forward) => &[Write],
+            (_, Pass::ForwardBackward) => &[Write, Write, Copy],
+            (_, Pass::Backward) => &[Write, Copy],
+        }
+    }
+
+    /// The operator, by `variant`.
+    pub fn apply<const D: usize>(self, variant: Variant, x: Tensor<D>, dim: usize) -> Tensor<D> {
+        let surrogate = Surrogate::Softmax { beta: BETA };
+        match (variant, self) {
+            (Variant::Ours, Self::SoftArgmax) => burn_argmax::soft_argmax(x, dim, BETA),
+            (Variant::Ours, Self::StraightThroughOneHot) => {
+                burn_argmax::straight_through_one_hot(x, dim, surrogate)
+            }
+            (Variant::Ours, Self::SignOneHot) => burn_argmax::sign_one_hot(x, dim),
+            (Variant::Reference, Self::SoftArgmax) => reference::soft_argmax(x, dim, BETA),
+            (Variant::Reference, Self::StraightThroughOneHot) => {
+                reference::straight_through_one_hot(x, dim, surrogate)
+            }
+            (Variant::Reference, Self::SignOneHot) => reference::sign_one_hot(x, dim),
+            (Variant::Composition, Self::SoftArgmax) => naive::soft_argmax(x, dim, BETA),
+            (Variant::Composition, Self::StraightThroughOneHot) => {
+                naive::straight_through_one_hot(x, dim, BETA)
+            }
+            (Variant::Composition, Self::SignOneHot) => naive::sign_one_hot(x, dim),
+        }
+    }
+}
+
+/// The operators as users write them today.
+pub mod naive {
+    use super::*;
+
+    /// Softmax times the index, summed.
+    pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: usize, beta: f64) -> Tensor<D> {
+        let mut shape = [1; D];
+        shape[dim] = logits.dims()[dim];
+        let index = Tensor::<1, Int>::arange(0..shape[dim] as i64, &logits.device());
+        let index = index.float().reshape(shape);
+        (softmax(logits * beta, dim) * index).sum_dim(dim)
+    }
+
+    /// `hard - soft.detach() + soft`, the hard one-hot scattered to the argmax.
+    pub fn straight_through_one_hot<const D: usize>(
+        logits: Tensor<D>,
+        dim: usize,
+        beta: f64,
+    ) -> Tensor<D> {
+        let soft = softmax(logits * beta, dim);
+        let index = soft.clone().detach().argmax(dim);
+        let ones = Tensor::ones(index.dims(), &soft.device());
+        let zeros = Tensor::<D>::zeros(soft.dims(), &soft.device());
+        let hard = zeros.scatter(dim, index, ones, IndexingUpdateOp::Add);
+        hard - soft.clone().detach() + soft
+    }
+
+    /// `1 - sign(max - x)`.
+    pub fn sign_one_hot<const D: usize>(values: Tensor<D>, dim: usize) -> Tensor<D> {
+        let max = values.clone().max_dim(dim);
+        -(max - values).sign() + 1.0
+    }
+}
+
+/// A shape, and the dimension that the operators run along.
+#[derive(Clone, Debug)]
+pub enum Case {
+    /// `[rows, n]` along the last dimension.
+    Rows([usize; 2]),
+    /// `[batch, height, width, n]` along the last dimension.
+    Volume([usize; 4]),
+    /// The numbers of [`Case::Volume`] laid out as `[batch, n, height, width]`, along dimension 1.
+    VolumeColumns([usize; 4]),
+}
+
+impl Case {
+    /// The cases of the comparison; small ones for a smoke run.
+    pub fn all(quick: bool) -> Vec<Self> {
+        let (rows, volume) = if quick {
+            (
+                [[64, 1024], [1024, 64], [4, 65536], [17, 4096]],
+                [1, 12, 16, 192],
+            )
+        } else {
+            (
+                [[4096, 1024], [65536, 64], [256, 65536], [272, 4096]],
+                [8, 96, 128, 192],
+            )
+        };
+        let volumes = [Self::Volume(volume), Self::VolumeColumns(volume)];
+        rows.into_iter().map(Self::Rows).chain(volumes).collect()
+    }
+
+    /// The shape of the input, as the records name it.
+    pub fn shape(&self) -> String {
+        match self {
+            Self::Rows([rows, n]) => format!("{rows}x{n}"),
+            Self::Volume([b, h, w, n]) => format!("{b}x{h}x{w}x{n}"),
+            Self::VolumeColumns([b, h, w, n]) => format!("{b}x{n}x{h}x{w}"),
+        }
+    }
+
+    /// The dimension that the operators run along.
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Rows(_) | Self::VolumeColumns(_) => 1,
+            Self::Volume(_) => 3,
+        }
+    }
+}
+
+/// Logits of `shape`, normally distributed.
+pub fn logits<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+    device.seed(0);
+    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+}
+
+/// A view's numbers in a contiguous tensor of their own.
+pub fn contiguous<const D: usize>(view: Tensor<D>) -> Tensor<D> {
+    let device = view.device();
+    Tensor::from_data(view.into_data(), &device)
+}
+
+/// The largest difference between two tensors.
+pub fn max_difference<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> f64 {
+    (a - b).abs().max().into_scalar::<f32>().elem()
+}

@@ -1,0 +1,209 @@
+//! The comparison: ours, the composition, the reference and the limits, in turn.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use burn::tensor::{Device, Tensor};
+
+use crate::{
+    cases::{Case, Op, Pass, Variant, contiguous, logits, max_difference},
+    cli::{BackendKind, Cli},
+    limits::{Limit, Limits},
+    measure::{Samples, Stopwatch},
+    memory::peak_extra,
+    table::{self, Record},
+};
+
+/// Rounds that are not recorded. Kernels are compiled and tuned in the first.
+const WARM_UP: usize = 2;
+/// Samples below which the time limit of a case does not stop it.
+const MIN_SAMPLES: usize = 5;
+
+/// Runs every case on every backend, prints the tables and writes the records.
+pub fn run(cli: &Cli) -> Result<()> {
+    let mut records = Vec::new();
+    for backend in cli.backends()? {
+        let device = backend.device()?;
+        for op in cli.ops(&[Op::SoftArgmax, Op::StraightThroughOneHot, Op::SignOneHot]) {
+            for case in Case::all(cli.quick) {
+                eprintln!("{} {} {}", backend.name(), op.name(), case.shape());
+                let bench = Bench {
+                    cli,
+                    backend,
+                    device: &device,
+                    op,
+                    case: &case,
+                };
+                records.extend(match case {
+                    Case::Rows(shape) => bench.run(logits(shape, &device))?,
+                    Case::Volume(shape) => bench.run(logits(shape, &device))?,
+                    Case::VolumeColumns(shape) => {
+                        let columns = logits(shape, &device).permute([0, 3, 1, 2]);
+                        bench.run(contiguous(columns))?
+                    }
+                });
+            }
+        }
+    }
+    if let Some(path) = &cli.csv {
+        table::write_csv(path, &records)?;
+    }
+    table::print(&records, cli.quick);
+    Ok(())
+}
+
+/// One pass of one operator on `x`; returns the time and drops the results untimed.
+pub fn time_pass<const D: usize>(
+    watch: &Stopwatch,
+    (op, variant, pass): (Op, Variant, Pass),
+    x: &Tensor<D>,
+    dim: usize,
+) -> Result<f64> {
+    let leaf = || x.clone().autodiff().require_grad();
+    Ok(match pass {
+        Pass::Forward => {
+            let x = x.clone();
+            watch.time(move || op.apply(variant, x, dim))?.1
+        }
+        Pass::ForwardBackward => {
+            let leaf = leaf();
+            watch.time(move || gradient(op, variant, leaf, dim))?.1
+        }
+        Pass::Backward => {
+            let y = op.apply(variant, leaf(), dim);
+            watch.time(|| y.backward())?.1
+        }
+    })
+}
+
+/// The output and the gradient of `leaf`.
+fn gradient<const D: usize>(
+    op: Op,
+    variant: Variant,
+    leaf: Tensor<D>,
+    dim: usize,
+) -> (Tensor<D>, Option<Tensor<D>>) {
+    let y = op.apply(variant, leaf.clone(), dim);
+    let mut gradients = y.backward();
+    let gradient = leaf.grad_remove(&mut gradients);
+    (y, gradient)
+}
+
+/// One operator on one input.
+struct Bench<'a> {
+    cli: &'a Cli,
+    backend: BackendKind,
+    device: &'a Device,
+    op: Op,
+    case: &'a Case,
+}
+
+impl Bench<'_> {
+    fn run<const D: usize>(&self, x: Tensor<D>) -> Result<Vec<Record>> {
+        let dim = self.case.dim();
+        self.check(&x, dim)?;
+
+        let watch = Stopwatch::new(self.backend, self.device);
+        let len = x.shape().num_elements();
+        let mut limits = if self.backend.is_host() {
+            Limits::host(len)
+        } else {
+            Limits::Device(Box::new(Tensor::zeros([len], self.device)))
+        };
+        let passes = self.op.passes();
+        let mut times = vec![Variant::ALL.map(|_| Samples::default()); passes.len()];
+        let mut limit_times = Limit::ALL.map(|_| Samples::default());
+
+        let mut start = Instant::now();
+        for round in 0..WARM_UP + self.cli.samples() {
+            if round == WARM_UP {
+                start = Instant::now();
+            }
+            let recorded = round.saturating_sub(WARM_UP);
+            if recorded >= MIN_SAMPLES && start.elapsed().as_secs_f64() > self.cli.seconds {
+                break;
+            }
+            for (&pass, times) in passes.iter().zip(&mut times) {
+                for position in 0..Variant::ALL.len() {
+                    // Nobody is always first, nor always in the wake of the same one.
+                    let turn = (position + round) % Variant::ALL.len();
+                    let what = (self.op, Variant::ALL[turn], pass);
+                    let time = time_pass(&watch, what, &x, dim)?;
+                    if round >= WARM_UP {
+                        times[turn].push(time);
+                    }
+                }
+            }
+            for (limit, times) in Limit::ALL.into_iter().zip(&mut limit_times) {
+                let time = limits.time(limit, &watch)?;
+                if round >= WARM_UP {
+                    times.push(time);
+                }
+            }
+        }
+
+        let mut records = Vec::with_capacity(passes.len());
+        for (&pass, times) in passes.iter().zip(&times) {
+            let mut peaks = [None; Variant::ALL.len()];
+            for (peak, variant) in peaks.iter_mut().zip(Variant::ALL) {
+                *peak = self.peak(&watch, variant, pass, &x, dim)?;
+            }
+            records.push(Record::new(
+                (self.backend, self.op, self.case, pass),
+                watch.clock()?,
+                times,
+                &limit_times,
+                peaks,
+                4 * len as u64,
+            ));
+        }
+        Ok(records)
+    }
+
+    /// Times of wrong results are worth nothing.
+    fn check<const D: usize>(&self, x: &Tensor<D>, dim: usize) -> Result<()> {
+        let ours = self.op.apply(Variant::Ours, x.clone(), dim);
+        // In units of the output: the index, or 1. The composition sums uncentred, and its
+        // softmax of a long row rounds.
+        let tolerance = match self.op {
+            Op::SoftArgmax => 1e-4 * x.dims()[dim] as f64,
+            Op::StraightThroughOneHot | Op::SignOneHot => 1e-5,
+        };
+        for variant in [Variant::Composition, Variant::Reference] {
+            let other = self.op.apply(variant, x.clone(), dim);
+            let difference = max_difference(ours.clone(), other);
+            ensure!(
+                difference <= tolerance,
+                "{} {} {}: ours and the {variant:?} differ by {difference}",
+                self.backend.name(),
+                self.op.name(),
+                self.case.shape(),
+            );
+        }
+        Ok(())
+    }
+
+    fn peak<const D: usize>(
+        &self,
+        watch: &Stopwatch,
+        variant: Variant,
+        pass: Pass,
+        x: &Tensor<D>,
+        dim: usize,
+    ) -> Result<Option<u64>> {
+        let op = self.op;
+        let leaf = x.clone().autodiff().require_grad();
+        match pass {
+            Pass::Forward => peak_extra(self.backend, self.device, watch, || {
+                op.apply(variant, x.clone(), dim)
+            }),
+            Pass::ForwardBackward => peak_extra(self.backend, self.device, watch, || {
+                gradient(op, variant, leaf, dim)
+            }),
+            Pass::Backward => {
+                let y = op.apply(variant, leaf, dim);
+                peak_extra(self.backend, self.device, watch, || y.backward())
+            }
+        }
+    }
+}

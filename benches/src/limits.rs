@@ -1,0 +1,113 @@
+//! What the machine can do: the time to read, copy or write as many bytes as the input has.
+
+use std::hint::black_box;
+
+use anyhow::Result;
+use burn::tensor::Tensor;
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use crate::measure::Stopwatch;
+
+/// A sweep over memory, of as many `f32` as the input has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Read one buffer.
+    Read,
+    /// Read one buffer and write another, which is there already.
+    Copy,
+    /// Write one buffer, which is there already.
+    Write,
+}
+
+impl Limit {
+    /// In the order of the records.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Copy, Self::Write];
+
+    /// Name in the records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Copy => "copy",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// The buffers that the limits are measured on.
+pub enum Limits {
+    /// In the memory of this process, swept by every thread of the pool that the kernels use.
+    Host {
+        /// Read from.
+        source: Vec<f32>,
+        /// Written to.
+        target: Vec<f32>,
+    },
+    /// On a device, swept by Burn's own elementwise kernels.
+    Device(Box<Tensor<1>>),
+}
+
+impl Limits {
+    /// Buffers of `len` numbers in the memory of this process.
+    pub fn host(len: usize) -> Self {
+        // Written here once: the first touch of a page is the kernel's work, not the memory's.
+        Self::Host {
+            source: vec![1.0; len],
+            target: vec![2.0; len],
+        }
+    }
+
+    /// The time of one sweep, in seconds.
+    pub fn time(&mut self, limit: Limit, watch: &Stopwatch) -> Result<f64> {
+        let timed = match self {
+            Self::Host { source, target } => {
+                let share = source.len().div_ceil(rayon::current_num_threads()).max(1);
+                watch
+                    .time(|| match limit {
+                        Limit::Read => {
+                            let sum: f32 = source.par_chunks(share).map(sum).sum();
+                            black_box(sum);
+                        }
+                        Limit::Copy => target
+                            .par_chunks_mut(share)
+                            .zip(source.par_chunks(share))
+                            .for_each(|(target, source)| target.copy_from_slice(source)),
+                        Limit::Write => target
+                            .par_chunks_mut(share)
+                            .for_each(|target| fill(target, 3.0)),
+                    })?
+                    .1
+            }
+            Self::Device(x) => match limit {
+                Limit::Write => {
+                    watch
+                        .time(|| Tensor::<1>::full(x.dims(), 3.0, &x.device()))?
+                        .1
+                }
+                Limit::Copy => watch.time(|| x.clone() + 1.0)?.1,
+                // Burn's sum over a tensor is no sweep at full speed on every device.
+                Limit::Read => watch.time(|| x.clone() + 1.0)?.1 / 2.0,
+            },
+        };
+        Ok(timed)
+    }
+}
+
+/// Sum with as many running sums as keep the loads, not the additions, the bottleneck.
+#[multiversion(targets = "simd")]
+fn sum(values: &[f32]) -> f32 {
+    let mut sums = [0.0; 64];
+    let (blocks, rest) = values.as_chunks::<64>();
+    for block in blocks {
+        for (sum, value) in sums.iter_mut().zip(block) {
+            *sum += value;
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+}
+
+/// Fill with `value`.
+#[multiversion(targets = "simd")]
+fn fill(target: &mut [f32], value: f32) {
+    target.fill(value);
+}
