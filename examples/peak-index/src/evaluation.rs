@@ -60,11 +60,9 @@ impl Predictions {
         let predicted = windows
             .iter()
             .map(|window| {
-                let largest = window
-                    .trace
-                    .iter()
-                    .enumerate()
-                    .max_by(|a, b| a.1.total_cmp(b.1));
+                // The first of equal values, as `Tensor::argmax` takes it; `max_by` takes the last.
+                let samples = window.trace.iter().enumerate().rev();
+                let largest = samples.max_by(|a, b| a.1.total_cmp(b.1));
                 largest.map_or(0.0, |(index, _)| index as f32)
             })
             .collect();

@@ -60,7 +60,13 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         let spoiled = kind.not_masked.or(self.sum.less_than(&zero));
 
         let x = select_many(absent, Vector::new(A::min_value()), x);
-        let rises = x.greater_than(&self.max);
+        // Also as the first entry: it may be no greater than the maximum of none.
+        let first = self.sum.equal(&zero);
+        let rises = select_many(
+            absent,
+            Vector::new(false),
+            first.or(x.greater_than(&self.max)),
+        );
         let factor = weight::<A, N>(zero - (x - self.max).abs(), beta);
         let arriving = select_many(absent, zero, select_many(rises, one, factor));
         let keep = select_many(rises, factor, one);
@@ -81,10 +87,14 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
     pub(super) fn merge(&mut self, other: &Self, beta: A) {
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
         let spoiled = self.sum.less_than(&zero).or(other.sum.less_than(&zero));
-        let other_leads = other.max.greater_than(&self.max).or(other
+        let ties = other.max.equal(&self.max);
+        let other_leads = other
             .max
-            .equal(&self.max)
-            .vec_and(other.centre.less_than(&self.centre)));
+            .greater_than(&self.max)
+            .or(ties.vec_and(other.centre.less_than(&self.centre)));
+        // No entry leads over none, and over none any does.
+        let other_leads = select_many(other.sum.equal(&zero), Vector::new(false), other_leads)
+            .or(self.sum.equal(&zero));
 
         let centre = select_many(other_leads, other.centre, self.centre);
         let max = select_many(other_leads, other.max, self.max);

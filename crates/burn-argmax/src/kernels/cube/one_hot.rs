@@ -87,17 +87,31 @@ fn map_plan(tensor: &CubeTensor, dim: usize) -> (Layout, Geometry, CubePlan) {
     (layout, geometry, CubePlan::new(layout.axis, geometry))
 }
 
-/// The first maximum of every line, from the state that the soft-argmax takes its sums about. The
-/// backend's own argmax, which is wrong on long lines of some adapters, decides only where the
-/// state is NaN.
+/// An entry of every line's state, and whether it is NaN. The state serves because the backend's
+/// own reductions are wrong on long lines of some adapters; they decide only where it is NaN.
+fn state_entry(values: CubeTensor, dim: usize, entry: usize) -> (CubeTensor, CubeTensor) {
+    let bool_dtype = get_or_init_device_settings::<CubeBackend>(&values.device()).bool_dtype;
+    let (state, _) = line_state(values, Coordinates::Indices, dim, 1.0);
+    let entry = slice_dim::<CubeBackend>(state, dim, entry, entry + 1);
+    let is_nan = CubeBackend::float_is_nan(entry.clone(), bool_dtype);
+    (entry, is_nan)
+}
+
+/// The first maximum of every line.
 fn first_argmax(logits: CubeTensor, dim: usize) -> CubeTensor {
-    let bool_dtype = get_or_init_device_settings::<CubeBackend>(&logits.device()).bool_dtype;
     let argmax = CubeBackend::float_argmax(logits.clone(), dim, IntDType::I32);
-    let (state, _) = line_state(logits, Coordinates::Indices, dim, 1.0);
-    let centre = slice_dim::<CubeBackend>(state, dim, 2, 3);
-    let is_broken = CubeBackend::float_is_nan(centre.clone(), bool_dtype);
+    let (centre, is_nan) = state_entry(logits, dim, 2);
     let centre = CubeBackend::float_into_int(centre, IntDType::I32);
-    CubeBackend::int_mask_where(centre, is_broken, argmax)
+    CubeBackend::int_mask_where(centre, is_nan, argmax)
+}
+
+/// The maximum of every line.
+fn line_max(values: CubeTensor, dim: usize) -> CubeTensor {
+    let dtype = values.dtype;
+    let fallback = CubeBackend::float_max_dim(values.clone(), dim);
+    let (max, is_nan) = state_entry(values, dim, 0);
+    let max = CubeBackend::float_cast(max, dtype.into());
+    CubeBackend::float_mask_where(max, is_nan, fallback)
 }
 
 /// See [`ArgmaxOps::straight_through_one_hot`](crate::ArgmaxOps::straight_through_one_hot).
@@ -135,7 +149,7 @@ pub(crate) fn sign_one_hot(values: CubeTensor, dim: usize) -> CubeTensor {
     let (client, dtype) = (values.client.clone(), values.dtype);
     let (layout, geometry, plan) = map_plan(&values, dim);
     let output = empty_like(&values, values.shape(), dtype);
-    let max = into_contiguous(CubeBackend::float_max_dim(values.clone(), dim));
+    let max = into_contiguous(line_max(values.clone(), dim));
     let (values, strides) = layout.view(values, dim);
 
     let elem = dtype_to_elem_type(dtype);
