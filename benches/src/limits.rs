@@ -84,9 +84,9 @@ impl Limits {
                         .time(|| Tensor::<1>::full(x.dims(), 3.0, &x.device()))?
                         .1
                 }
-                Limit::Copy => watch.time(|| x.clone() + 1.0)?.1,
+                Limit::Copy => watch.time(|| *x.clone() + 1.0)?.1,
                 // Burn's sum over a tensor is no sweep at full speed on every device.
-                Limit::Read => watch.time(|| x.clone() + 1.0)?.1 / 2.0,
+                Limit::Read => watch.time(|| *x.clone() + 1.0)?.1 / 2.0,
             },
         };
         Ok(timed)
