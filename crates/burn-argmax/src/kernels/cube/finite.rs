@@ -12,7 +12,6 @@ pub(super) struct NotFinite<N: Size> {
     pub(super) any: Vector<bool, N>,
     /// Either of them but `-inf`.
     pub(super) not_masked: Vector<bool, N>,
-    pub(super) nan: Vector<bool, N>,
 }
 
 #[cube]
@@ -27,7 +26,6 @@ fn by_bits<I: Int, N: Size>(
     NotFinite::<N> {
         any,
         not_masked: any.vec_and(bits.equal(&positive).or(positive.not_equal(&infinity))),
-        nan: positive.greater_than(&infinity),
     }
 }
 
@@ -41,5 +39,31 @@ pub(super) fn not_finite<A: Float, N: Size>(x: Vector<A, N>) -> NotFinite<N> {
     } else {
         let bits = Vector::<u32, N>::reinterpret(x);
         by_bits::<u32, N>(bits, 0x7fff_ffff_i64, 0x7f80_0000_i64)
+    }
+}
+
+#[cube]
+fn key_by_bits<K: Int, N: Size>(
+    bits: Vector<K, N>,
+    #[comptime] magnitude: i64,
+    #[comptime] infinity: i64,
+) -> Vector<K, N> {
+    let zero = Vector::<K, N>::new(K::from_int(0));
+    let positive = bits & Vector::new(K::from_int(magnitude));
+    let key = select_many(bits.less_than(&zero), zero - positive, positive);
+    let nan = positive.greater_than(&Vector::new(K::from_int(infinity)));
+    select_many(nan, Vector::new(K::max_value()), key)
+}
+
+/// An integer that is ordered as the floats are: equal for zeros of either sign, and the largest
+/// integer for a NaN. Nothing has the smallest integer. `K` is the signed integer of `A`'s size.
+#[cube]
+pub(super) fn order_key<A: Float, K: Int, N: Size>(x: Vector<A, N>) -> Vector<K, N> {
+    let bits = Vector::<K, N>::reinterpret(x);
+    let size = A::size().comptime();
+    if comptime!(size == 8) {
+        key_by_bits::<K, N>(bits, 0x7fff_ffff_ffff_ffff_i64, 0x7ff0_0000_0000_0000_i64)
+    } else {
+        key_by_bits::<K, N>(bits, 0x7fff_ffff_i64, 0x7f80_0000_i64)
     }
 }

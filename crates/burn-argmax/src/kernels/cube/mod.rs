@@ -1,13 +1,13 @@
 //! CubeCL kernels, for every GPU that Burn runs on.
 //!
 //! A tensor is seen as `[outer, n, inner]` about `dim` (`layout`), and its lines are laid over cubes
-//! (`geometry`, `line`). One reduction serves all (`moments`): the softmax sums of a line about its
-//! maximum. The forward pass runs it over the indices (`state`), the backward passes map over the
-//! logits again (`gradient`).
+//! (`geometry`, `line`). Two reductions serve all: the softmax sums of a line about its maximum
+//! (`moments`), which the forward pass takes over the indices (`state`) and the backward passes map
+//! over the logits again (`gradient`); and its first maximum (`peak`), for the one-hots.
 //!
-//! `cubek-reduce`, which serves the plain maxima here, cannot carry these sums: its instructions are
-//! configured at compile time, and `beta` is not known then; its accumulators hold values with
-//! `u32` coordinates and no more; and its entry points take a closed list of operations.
+//! `cubek-reduce` cannot carry these sums: its instructions are configured at compile time, and
+//! `beta` is not known then; its accumulators hold values with `u32` coordinates and no more; and
+//! its entry points take a closed list of operations.
 
 mod finite;
 mod geometry;
@@ -16,6 +16,7 @@ mod layout;
 mod line;
 mod moments;
 mod one_hot;
+mod peak;
 mod soft_argmax;
 mod state;
 
