@@ -11,7 +11,7 @@ use burn_core::{
         Backend, TensorMetadata, get_or_init_device_settings,
         tensor::{BoolTensor, Device, FloatTensor, IntTensor},
     },
-    tensor::{BoolDType, DType, FloatDType, IntDType, Shape, Slice},
+    tensor::{BoolDType, DType, FloatDType, IntDType, Shape, Slice, TensorData},
 };
 
 use crate::Surrogate;
@@ -311,10 +311,9 @@ fn indices<B: Backend>(
 ) -> IntTensor<B> {
     let mut line = vec![1; shape.num_dims()];
     line[dim] = shape[dim];
-    B::int_reshape(
-        B::int_arange(0..shape[dim] as i64, device, dtype),
-        Shape::from(line),
-    )
+    // From the host: llvmpipe, Mesa's software GPU, ends the loop of `int_arange` after 65,535 steps.
+    let indices = TensorData::new((0..shape[dim] as i64).collect(), line);
+    B::int_from_data(indices.convert_dtype(dtype.into()), device)
 }
 
 /// One entry of the state of every row.
