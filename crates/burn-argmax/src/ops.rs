@@ -3,6 +3,19 @@ use burn_core::backend::{Backend, backend_extension, tensor::FloatTensor};
 
 use crate::{Surrogate, composed};
 
+/// Axes of a map: an image has one layer, a trace one row.
+pub(crate) const SPATIAL_AXES: usize = 3;
+
+/// Numbers of the moments of a map: the means `x y z`, and the covariances `xx xy xz yy yz zz`.
+pub(crate) const fn spatial_moments_len(covariance: bool) -> usize {
+    if covariance { 9 } else { 3 }
+}
+
+/// Numbers of the state of a map: `max sum`, the centre, the offset, and the covariances.
+pub(crate) const fn spatial_state_len(covariance: bool) -> usize {
+    if covariance { 14 } else { 8 }
+}
+
 /// What a backend may override: the operators on its own tensors.
 ///
 /// Every method has a body of plain tensor operations. `dim` is in range and has at least one
@@ -75,6 +88,44 @@ pub trait ArgmaxOps: Backend {
         beta: f64,
     ) -> FloatTensor<Self> {
         composed::softmax_surrogate_backward::<Self>(logits, grad, dim, beta)
+    }
+
+    /// The moments of the pixel index under the softmax over each map, and the state that the
+    /// backward pass needs.
+    ///
+    /// `heatmaps` is `[maps, depth, height, width]`. The moments are `[maps, 3]`, the expected
+    /// `x y z`, or with `covariance` `[maps, 9]`: the same and `xx xy xz yy yz zz`. The state is
+    /// `[maps, 8]` or `[maps, 14]`: the maximum, the sum about it, the position that the sums are
+    /// taken about, the distance of the mean from it, and the covariances.
+    #[fusion(meta = |heatmaps, covariance, _beta| composed::spatial_metadata(heatmaps, *covariance))]
+    fn spatial_moments_forward(
+        heatmaps: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::spatial_moments_forward::<Self>(heatmaps, covariance, beta)
+    }
+
+    /// The expected `x y z` over each map, and with `covariance` their covariances.
+    #[fusion(meta = |heatmaps, covariance, _beta| composed::spatial_metadata(heatmaps, *covariance).0)]
+    fn spatial_moments(
+        heatmaps: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        Self::spatial_moments_forward(heatmaps, covariance, beta).0
+    }
+
+    /// The gradient of [`spatial_moments`](ArgmaxOps::spatial_moments).
+    #[fusion(dtype = heatmaps, shape = heatmaps)]
+    fn spatial_moments_backward(
+        heatmaps: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        composed::spatial_moments_backward::<Self>(heatmaps, state, grad, covariance, beta)
     }
 
     /// 1 at every maximum along `dim`, 0 elsewhere.

@@ -46,6 +46,50 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         }
     }
 
+    fn spatial_moments(
+        heatmaps: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct SpatialMoments;
+
+        impl<B: Backend + ArgmaxOps> Backward<B, 1> for SpatialMoments {
+            type State = (NodeId, FloatTensor<B>, bool, f64);
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 1>,
+                grads: &mut Gradients,
+                checkpointer: &mut Checkpointer,
+            ) {
+                let (heatmaps, state, covariance, beta) = ops.state;
+                let heatmaps = checkpointer.retrieve_node_output(heatmaps);
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+                    B::spatial_moments_backward(heatmaps, state, grad, covariance, beta)
+                });
+            }
+        }
+
+        match SpatialMoments
+            .prepare::<C>([heatmaps.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let id = prep.checkpoint(&heatmaps);
+                let (result, state) =
+                    B::spatial_moments_forward(heatmaps.into_primitive(), covariance, beta);
+                prep.finish((id, state, covariance, beta), result)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::spatial_moments(
+                heatmaps.into_primitive(),
+                covariance,
+                beta,
+            )),
+        }
+    }
+
     fn straight_through_one_hot(
         logits: FloatTensor<Self>,
         dim: usize,

@@ -8,7 +8,10 @@ use burn_std::{Bytes, bf16, f16};
 use crate::{
     ArgmaxOps, Surrogate,
     composed::with_dim_size,
-    kernels::cpu::{self, Element, Lines},
+    kernels::cpu::{
+        self, Element, Lines,
+        spatial_moments::{self, Extent},
+    },
 };
 
 /// A dtype that the backend stores.
@@ -83,6 +86,42 @@ impl ArgmaxOps for Flex {
         })
     }
 
+    fn spatial_moments_forward(
+        heatmaps: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        with_float!("spatial_soft_argmax", heatmaps, T => {
+            let input = Contiguous::new(heatmaps);
+            let extent = Extent::of(&input.shape);
+            let (moments, state) =
+                spatial_moments::forward::<T>(input.values(), extent, covariance, beta);
+            (table(moments, &input.shape), table(state, &input.shape))
+        })
+    }
+
+    fn spatial_moments_backward(
+        heatmaps: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        with_float!("spatial_soft_argmax", heatmaps, T => {
+            let input = Contiguous::new(heatmaps);
+            let (state, grad) = (Contiguous::new(state), Contiguous::new(grad));
+            let result = spatial_moments::backward::<T>(
+                input.values(),
+                state.values::<<T as Element>::Accumulator>(),
+                grad.values(),
+                Extent::of(&input.shape),
+                covariance,
+                beta,
+            );
+            tensor(result, input.shape.clone())
+        })
+    }
+
     fn straight_through_one_hot(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -146,4 +185,11 @@ fn tensor<T: Stored>(values: Vec<T>, shape: Shape) -> FlexTensor {
         Layout::contiguous(shape),
         <T as burn_core::tensor::Element>::dtype(),
     )
+}
+
+/// As many numbers as there are of each map.
+fn table<T: Stored>(values: Vec<T>, heatmaps: &Shape) -> FlexTensor {
+    let maps = heatmaps[0];
+    let entries = values.len() / maps;
+    tensor(values, Shape::from([maps, entries]))
 }

@@ -8,7 +8,10 @@ use ndarray::IxDyn;
 use crate::{
     ArgmaxOps, Surrogate,
     composed::with_dim_size,
-    kernels::cpu::{self, Element, Lines},
+    kernels::cpu::{
+        self, Element, Lines,
+        spatial_moments::{self, Extent},
+    },
 };
 
 /// Runs an expression with `T` bound to the element type of a float tensor, and `$input` to its
@@ -62,6 +65,42 @@ impl ArgmaxOps for NdArray {
                 values(&state),
                 values(&grad),
                 lines(&shape, dim),
+                beta,
+            );
+            array(result, shape).into()
+        })
+    }
+
+    fn spatial_moments_forward(
+        heatmaps: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let shape = heatmaps.shape();
+        with_float!("spatial_soft_argmax", heatmaps, |input: T| {
+            let extent = Extent::of(&shape);
+            let (moments, state) =
+                spatial_moments::forward::<T>(values(&input), extent, covariance, beta);
+            (table(moments, &shape).into(), table(state, &shape).into())
+        })
+    }
+
+    fn spatial_moments_backward(
+        heatmaps: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        let shape = heatmaps.shape();
+        with_float!("spatial_soft_argmax", heatmaps, |input: T| {
+            let (state, grad) = (cast::<T>(state), cast::<T>(grad));
+            let result = spatial_moments::backward::<T>(
+                values(&input),
+                values(&state),
+                values(&grad),
+                Extent::of(&shape),
+                covariance,
                 beta,
             );
             array(result, shape).into()
@@ -161,4 +200,11 @@ fn array<T: Clone>(values: Vec<T>, shape: Shape) -> SharedArray<T> {
     ndarray::ArrayD::from_shape_vec(IxDyn(&dims), values)
         .expect("a kernel returns as many elements as the shape has")
         .into_shared()
+}
+
+/// As many numbers as there are of each map.
+fn table<T: Clone>(values: Vec<T>, heatmaps: &Shape) -> SharedArray<T> {
+    let maps = heatmaps[0];
+    let entries = values.len() / maps;
+    array(values, Shape::from([maps, entries]))
 }

@@ -27,3 +27,31 @@ pub(crate) fn without_indices<const D: usize>(logits: Tensor<D>, dim: usize) -> 
     shape[dim] = 1;
     logits.reshape(shape)
 }
+
+/// Refuses what is not `[batch, channels, spatial...]` with one to three spatial dimensions.
+pub(crate) fn check_heatmaps<const D: usize>(op: &str, heatmaps: &Tensor<D>) {
+    let shape = heatmaps.dims();
+    assert!(
+        (3..=5).contains(&D),
+        "{op}: heatmaps must be [batch, channels, spatial...] with 1 to 3 spatial dimensions, got \
+         rank {D} with shape {shape:?}"
+    );
+    assert!(
+        shape[2..].iter().all(|&size| size > 0),
+        "{op}: heatmaps of shape {shape:?} have a spatial dimension of size 0, each must have at \
+         least one entry"
+    );
+}
+
+/// Refuses a window of nothing but the argmax.
+pub(crate) fn check_radius(op: &str, radius: usize) {
+    assert!(radius > 0, "{op}: radius must be at least 1, got {radius}");
+}
+
+/// Refuses an inverse temperature at which every entry is background.
+pub(crate) fn check_positive_beta(op: &str, beta: f64) {
+    assert!(
+        beta.is_finite() && beta > 0.0,
+        "{op}: beta must be finite and > 0, got {beta}"
+    );
+}

@@ -1,12 +1,30 @@
 mod checks;
+mod coordinates;
+mod debiased_soft_argmax;
+mod debiased_spatial_soft_argmax;
 mod dispatch;
 mod sign_one_hot;
 mod soft_argmax;
+mod soft_argmax_moments;
+mod spatial_soft_argmax;
+mod spatial_soft_argmax_moments;
 mod straight_through_one_hot;
 mod surrogate;
+mod windowed_soft_argmax;
+mod windowed_spatial_soft_argmax;
 
-pub(crate) use checks::{check_beta, check_dim, without_indices};
+pub(crate) use checks::{
+    check_beta, check_dim, check_heatmaps, check_positive_beta, check_radius, without_indices,
+};
+pub use coordinates::Coordinates;
+pub use debiased_soft_argmax::debiased_soft_argmax;
+pub use debiased_spatial_soft_argmax::debiased_spatial_soft_argmax;
 pub use sign_one_hot::sign_one_hot;
 pub use soft_argmax::soft_argmax;
+pub use soft_argmax_moments::{SoftArgmaxMoments, soft_argmax_moments};
+pub use spatial_soft_argmax::spatial_soft_argmax;
+pub use spatial_soft_argmax_moments::{SpatialSoftArgmaxMoments, spatial_soft_argmax_moments};
 pub use straight_through_one_hot::straight_through_one_hot;
 pub use surrogate::Surrogate;
+pub use windowed_soft_argmax::windowed_soft_argmax;
+pub use windowed_spatial_soft_argmax::windowed_spatial_soft_argmax;

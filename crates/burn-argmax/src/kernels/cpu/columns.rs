@@ -119,6 +119,23 @@ impl<T: Element> Tile<'_, T> {
         lanes
     }
 
+    /// How far the coordinate of element `index` of every line is from its argmax's.
+    #[inline(always)]
+    fn distances<C: Coordinate<T::Accumulator>>(
+        &self,
+        coordinate: C,
+        index: usize,
+        argmax: &[i32; LANES],
+        centre: &[T::Accumulator; LANES],
+    ) -> [T::Accumulator; LANES] {
+        coordinate.across(
+            self.place(index, 0),
+            self.width,
+            argmax.map(|argmax| index as i32 - argmax),
+            centre,
+        )
+    }
+
     #[inline(always)]
     fn reduce<C, const FMA: bool, const FLAT: bool>(
         &self,
@@ -161,11 +178,10 @@ impl<T: Element> Tile<'_, T> {
             let mut weighted = [T::Accumulator::ZERO; LANES];
             for index in begin..end {
                 let values = self.load(index);
+                let distances = self.distances(coordinate, index, &argmax, &centre);
                 for lane in 0..LANES {
                     let e = softmax_weight::<_, FMA, FLAT>(values[lane], max[lane], beta.narrow);
-                    let steps = index as i32 - argmax[lane];
-                    let place = self.place(index, lane);
-                    let distance = coordinate.distance(place, steps, centre[lane]);
+                    let distance = distances[lane];
                     sums[lane] = sums[lane].add(e);
                     weighted[lane] = weighted[lane].add(e.mul(distance));
                 }

@@ -13,6 +13,7 @@ mod parallel;
 mod rows;
 mod soft_argmax;
 mod softmax_surrogate;
+pub(crate) mod spatial_moments;
 
 pub(crate) use element::{Accumulator, Element};
 pub(crate) use one_hot::{one_hot, sign_one_hot};

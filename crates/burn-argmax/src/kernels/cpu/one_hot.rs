@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{
     Accumulator, Element, Lines, columns,
     parallel::{PARALLEL, TASK, filled},
+    rows::{first_of, fold},
 };
 
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
@@ -107,18 +108,16 @@ fn row_peak<T: Element>(values: &[T]) -> Peak<T::Accumulator> {
         nan[lane] |= value.is_nan();
     }
 
-    let (value, position) = if nan.contains(&true) {
-        let position = values.iter().position(|value| value.widen().is_nan());
-        (T::Accumulator::NAN, position)
+    let (value, index) = if fold(nan, |a, b| a | b) {
+        let first = values.iter().position(|value| value.widen().is_nan());
+        (T::Accumulator::NAN, first.unwrap_or(0))
     } else {
-        let low = T::Accumulator::NEG_INFINITY;
-        let value = max.into_iter().fold(low, |a, b| if b > a { b } else { a });
-        let position = values.iter().position(|other| other.widen() == value);
-        (value, position)
+        let value = fold(max, |a, b| if b > a { b } else { a });
+        (value, first_of(values, value))
     };
     Peak {
         value,
-        index: position.unwrap_or(0) as i32,
+        index: index as i32,
     }
 }
 

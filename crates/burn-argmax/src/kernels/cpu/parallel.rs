@@ -8,9 +8,36 @@ pub(crate) const PARALLEL: usize = 1 << 15;
 /// Elements of one task, at least.
 pub(crate) const TASK: usize = 1 << 14;
 
+/// Bytes from which a result is worth huge pages.
+#[cfg(target_os = "linux")]
+const HUGE: usize = 1 << 22;
+
+/// Asks for huge pages: to fault in a large result by small pages takes several times as long as to
+/// write it.
+#[cfg(target_os = "linux")]
+fn advise_huge_pages<T>(memory: &mut [MaybeUninit<T>]) {
+    use rustix::mm::{Advice, madvise};
+
+    let bytes = memory.as_mut_ptr_range();
+    let page = rustix::param::page_size();
+    let start = (bytes.start as usize).next_multiple_of(page);
+    let end = bytes.end as usize / page * page;
+    if end.saturating_sub(start) < HUGE {
+        return;
+    }
+    let first = bytes.start.wrapping_byte_add(start - bytes.start as usize);
+    // SAFETY: the pages lie within memory that is borrowed here, and the advice changes neither
+    // their contents nor their protection. It may be refused, which does no harm.
+    let _ = unsafe { madvise(first.cast(), end - start, Advice::LinuxHugepage) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise_huge_pages<T>(_memory: &mut [MaybeUninit<T>]) {}
+
 /// A vector of `length` elements, every one of which `fill` writes.
 pub(crate) fn filled<T>(length: usize, fill: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
     let mut vector = Vec::with_capacity(length);
+    advise_huge_pages(vector.spare_capacity_mut());
     fill(&mut vector.spare_capacity_mut()[..length]);
     // SAFETY: the capacity is at least `length`, and the kernels that are passed as `fill` write
     // each of these elements: they iterate over the whole output.

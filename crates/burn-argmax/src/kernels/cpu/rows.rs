@@ -40,6 +40,18 @@ pub(crate) trait Coordinate<A>: Copy + Sync {
 
     /// The coordinate of `index`, which is `steps` past the argmax, less the argmax's.
     fn distance(self, index: usize, steps: i32, argmax: A) -> A;
+
+    /// The same of `N` elements in a row, from `index` on.
+    fn distances<const N: usize>(self, index: usize, steps: i32, argmax: A) -> [A; N];
+
+    /// The same across `width` neighbouring lines, each of which has its own argmax.
+    fn across<const N: usize>(
+        self,
+        index: usize,
+        width: usize,
+        steps: [i32; N],
+        argmax: &[A; N],
+    ) -> [A; N];
 }
 
 /// The index itself.
@@ -64,6 +76,22 @@ impl<A: Accumulator> Coordinate<A> for Index {
     fn distance(self, _index: usize, steps: i32, _argmax: A) -> A {
         A::from_distance(steps)
     }
+
+    #[inline(always)]
+    fn distances<const N: usize>(self, _index: usize, steps: i32, _argmax: A) -> [A; N] {
+        std::array::from_fn(|lane| A::from_distance(steps + lane as i32))
+    }
+
+    #[inline(always)]
+    fn across<const N: usize>(
+        self,
+        _index: usize,
+        _width: usize,
+        steps: [i32; N],
+        _argmax: &[A; N],
+    ) -> [A; N] {
+        steps.map(A::from_distance)
+    }
 }
 
 /// The elements of another line.
@@ -84,6 +112,41 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
     #[inline(always)]
     fn distance(self, index: usize, _steps: i32, argmax: T::Accumulator) -> T::Accumulator {
         self.0[index].widen().sub(argmax)
+    }
+
+    #[inline(always)]
+    fn distances<const N: usize>(
+        self,
+        index: usize,
+        _steps: i32,
+        argmax: T::Accumulator,
+    ) -> [T::Accumulator; N] {
+        let values: &[T; N] = self.0[index..index + N]
+            .try_into()
+            .expect("a slice of N elements");
+        values.map(|value| value.widen().sub(argmax))
+    }
+
+    #[inline(always)]
+    fn across<const N: usize>(
+        self,
+        index: usize,
+        width: usize,
+        _steps: [i32; N],
+        argmax: &[T::Accumulator; N],
+    ) -> [T::Accumulator; N] {
+        let mut distances = [T::Accumulator::ZERO; N];
+        let values = &self.0[index..index + width];
+        if let Ok(values) = <&[T; N]>::try_from(values) {
+            for lane in 0..N {
+                distances[lane] = values[lane].widen().sub(argmax[lane]);
+            }
+        } else {
+            for (lane, value) in values.iter().enumerate() {
+                distances[lane] = value.widen().sub(argmax[lane]);
+            }
+        }
+        distances
     }
 }
 
@@ -206,8 +269,7 @@ where
         let start = offset + block_index * BLOCK;
         let max = max_of(block);
         if max.to_f64() > total.max {
-            let within = block.iter().position(|value| value.widen() == max);
-            let argmax = start + within.unwrap_or(0);
+            let argmax = start + first_of(block, max);
             let shift = coordinate.between(total.argmax, argmax);
             total = total.raised(max.to_f64(), argmax, shift, beta);
         }
@@ -228,7 +290,7 @@ where
 
 /// The largest value of a block that is not NaN.
 #[inline(always)]
-fn max_of<T: Element>(block: &[T]) -> T::Accumulator {
+pub(crate) fn max_of<T: Element>(block: &[T]) -> T::Accumulator {
     let mut lanes = [T::Accumulator::NEG_INFINITY; LANES];
     let (chunks, rest) = block.as_chunks::<LANES>();
     for chunk in chunks {
@@ -245,10 +307,39 @@ fn max_of<T: Element>(block: &[T]) -> T::Accumulator {
         let value = value.widen();
         *lane = if value > *lane { value } else { *lane };
     }
-    lanes.into_iter().fold(
-        T::Accumulator::NEG_INFINITY,
-        |a, b| if b > a { b } else { a },
-    )
+    fold(lanes, |a, b| if b > a { b } else { a })
+}
+
+/// The first place of a value in a block, else 0.
+#[inline(always)]
+pub(crate) fn first_of<T: Element>(block: &[T], value: T::Accumulator) -> usize {
+    let (chunks, rest) = block.as_chunks::<LANES>();
+    for (index, chunk) in chunks.iter().enumerate() {
+        // All of a chunk at once: a search that may stop at any element is not vectorised.
+        let hits = chunk
+            .iter()
+            .fold(false, |hit, other| hit | (other.widen() == value));
+        if hits {
+            let within = chunk.iter().position(|other| other.widen() == value);
+            return index * LANES + within.unwrap_or(0);
+        }
+    }
+    let within = rest.iter().position(|other| other.widen() == value);
+    within.map_or(0, |within| chunks.len() * LANES + within)
+}
+
+/// Combines lanes by halves: a chain of as many steps as there are lanes would cost a short row
+/// more than its elements.
+#[inline(always)]
+pub(crate) fn fold<A: Copy, const N: usize>(mut lanes: [A; N], combine: impl Fn(A, A) -> A) -> A {
+    let mut half = N / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = combine(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 /// The sum of the weights of a block that starts at index `start`, and their weighted sum.
@@ -267,31 +358,30 @@ where
     let max = T::Accumulator::from_f64(total.max);
     let argmax = coordinate.at(total.argmax);
     let first = (start as i64 - total.argmax as i64) as i32;
-    let term = |index: usize, value: T| {
-        let e = softmax_weight::<_, FMA, FLAT>(value.widen(), max, beta);
-        let distance = coordinate.distance(start + index, first + index as i32, argmax);
-        (e, e.mul(distance))
-    };
+    let weight = |value: T| softmax_weight::<_, FMA, FLAT>(value.widen(), max, beta);
     let mut sums = [T::Accumulator::ZERO; LANES];
     let mut weighted = [T::Accumulator::ZERO; LANES];
     let (chunks, rest) = block.as_chunks::<LANES>();
     for (chunk_index, chunk) in chunks.iter().enumerate() {
+        let index = chunk_index * LANES;
+        let distances = coordinate.distances::<LANES>(start + index, first + index as i32, argmax);
         for lane in 0..LANES {
-            let (e, product) = term(chunk_index * LANES + lane, chunk[lane]);
+            let e = weight(chunk[lane]);
             sums[lane] = sums[lane].add(e);
-            weighted[lane] = weighted[lane].add(product);
+            weighted[lane] = weighted[lane].add(e.mul(distances[lane]));
         }
     }
     let whole = chunks.len() * LANES;
     for (lane, &value) in rest.iter().enumerate() {
-        let (e, product) = term(whole + lane, value);
+        let index = whole + lane;
+        let e = weight(value);
+        let distance = coordinate.distance(start + index, first + index as i32, argmax);
         sums[lane] = sums[lane].add(e);
-        weighted[lane] = weighted[lane].add(product);
+        weighted[lane] = weighted[lane].add(e.mul(distance));
     }
-    (
-        sums.iter().map(|sum| sum.to_f64()).sum(),
-        weighted.iter().map(|sum| sum.to_f64()).sum(),
-    )
+    let total =
+        |lanes: [T::Accumulator; LANES]| fold(lanes.map(|lane| lane.to_f64()), |a, b| a + b);
+    (total(sums), total(weighted))
 }
 
 /// Reduces one line, in pieces where it is long.

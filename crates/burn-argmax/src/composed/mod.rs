@@ -4,6 +4,8 @@
 //! Everything here is also differentiable by Burn's own graph, with the gradients that the public
 //! functions document.
 
+mod spatial_moments;
+
 use alloc::{vec, vec::Vec};
 
 use burn_core::{
@@ -15,6 +17,12 @@ use burn_core::{
 };
 
 use crate::Surrogate;
+
+#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
+pub(crate) use spatial_moments::spatial_metadata;
+pub(crate) use spatial_moments::{
+    spatial_moments, spatial_moments_backward, spatial_moments_forward,
+};
 
 /// Rows longer than this are summed in levels: one running `f32` sum over a long row of indices
 /// loses a good part of an index.

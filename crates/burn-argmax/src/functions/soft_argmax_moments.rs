@@ -1,0 +1,85 @@
+use burn_core::tensor::{AsIndex, Tensor};
+
+use super::{check_beta, check_dim, spatial_soft_argmax::spatial_moments};
+
+/// Mean and variance of an index.
+#[derive(Debug, Clone)]
+pub struct SoftArgmaxMoments<const D: usize> {
+    /// The expected index, as [`soft_argmax`](crate::soft_argmax) gives it.
+    pub mean: Tensor<D>,
+    /// The expected squared distance from the mean, in units of the index squared.
+    pub variance: Tensor<D>,
+}
+
+/// The expected index under `softmax(beta * logits)` and its variance, in one pass.
+///
+/// `y = sum_i i * p_i` and `v = sum_i (i - y)^2 * p_i`, with `p = softmax(beta * (x - max x))`. The
+/// variance says how far the mean may be trusted: near 0 for one sharp peak, large for a flat line
+/// or for two peaks.
+///
+/// # Arguments
+///
+/// * `logits` - Scores, of any rank and layout. A mask is a score of `-inf`: its weight and its
+///   gradient are exactly 0.
+/// * `dim` - The dimension of the index; a negative one counts from the end. Any but the last is
+///   moved there by a copy.
+/// * `beta` - The inverse temperature, finite and `>= 0`. Large is sharp; 0 gives the moments of
+///   the unmasked indices.
+///
+/// # Returns
+///
+/// [`SoftArgmaxMoments`], each with `dim` kept at size 1 and the dtype of `logits`. Both are taken
+/// about the argmax, so nothing is lost at a large index. A row with a NaN or `+inf`, or wholly of
+/// `-inf`, gives NaN for that row only. An empty batch gives empty tensors.
+///
+/// # Gradient
+///
+/// `dx_j = beta * p_j * (g_y * (j - y) + g_v * ((j - y)^2 - v))`, exact, in one read and one write.
+///
+/// # Panics
+///
+/// If `dim` is out of range or has size 0, or if `beta` is negative, infinite or NaN.
+///
+/// # Source
+///
+/// The variance as a measure of uncertainty: Nibali et al., "Numerical Coordinate Regression with
+/// Convolutional Neural Networks", 2018.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_argmax::soft_argmax_moments;
+///
+/// let two_peaks = Tensor::<2>::from_floats([[0.0, 9.0, 0.0, 9.0]], &Device::flex());
+/// let moments = soft_argmax_moments(two_peaks, 1, 100.0);
+/// assert_eq!(moments.mean.into_scalar::<f32>(), 2.0);
+/// assert_eq!(moments.variance.into_scalar::<f32>(), 1.0); // each is 1 from the mean
+/// ```
+pub fn soft_argmax_moments<const D: usize>(
+    logits: Tensor<D>,
+    dim: impl AsIndex,
+    beta: f64,
+) -> SoftArgmaxMoments<D> {
+    let dim = check_dim("soft_argmax_moments", &logits, dim);
+    check_beta("soft_argmax_moments", beta);
+
+    let rows = logits.swap_dims(dim, D - 1);
+    let mut shape = rows.dims();
+    let n = shape[D - 1];
+    shape[D - 1] = 1;
+    let lines: usize = shape.iter().product();
+    let moments = spatial_moments(rows.reshape([lines, 1, n]), true, beta);
+    let entry = |entry: usize| {
+        moments
+            .clone()
+            .slice([0..lines, entry..entry + 1])
+            .reshape(shape)
+            .swap_dims(dim, D - 1)
+    };
+    // The moments of a map of one row: x, y, z, xx, ...
+    SoftArgmaxMoments {
+        mean: entry(0),
+        variance: entry(3),
+    }
+}

@@ -1,0 +1,93 @@
+use burn_core::{backend::Dispatch, tensor::Tensor};
+
+use super::{Coordinates, check_beta, check_heatmaps, dispatch::is_listed};
+use crate::{ArgmaxOps, composed};
+
+/// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
+///
+/// `y_a = sum_j c_a(j) * p_j` for each axis `a`, with `p = softmax(beta * (x - max x))` over every
+/// position `j` of the heatmap and `c_a(j)` that position's coordinate.
+///
+/// # Arguments
+///
+/// * `heatmaps` - Scores `[batch, channels, width]`, `[batch, channels, height, width]` or
+///   `[batch, channels, depth, height, width]`, of any layout. A mask is a score of `-inf`: its
+///   weight and its gradient are exactly 0.
+/// * `beta` - The inverse temperature, finite and `>= 0`: kornia's `1 / temperature`. Large is
+///   sharp; 0 gives the plain mean of the unmasked positions.
+/// * `coordinates` - The units of the result.
+///
+/// # Returns
+///
+/// `[batch, channels, coordinate]` in the order x, y, z: the *last* spatial dimension first, as
+/// kornia and dsntnn give it. Units are those of [`Coordinates`]; the dtype is that of `heatmaps`.
+/// Sums run in `f32` for `f16` and `bf16`, and in `f64` for `f64`.
+///
+/// Ties give the mean of the tied positions as `beta` grows. A heatmap with a NaN or `+inf`, or
+/// wholly of `-inf`, gives NaN for that heatmap only. An empty batch gives an empty tensor.
+///
+/// # Gradient
+///
+/// `dx_j = beta * p_j * sum_a g_a * (c_a(j) - y_a)`, exact, in one read of the heatmaps and one
+/// write. What is kept for it is the input itself and eight numbers a heatmap.
+///
+/// # Panics
+///
+/// If `heatmaps` has not one to three spatial dimensions, or one of size 0, or if `beta` is
+/// negative, infinite or NaN.
+///
+/// # Source
+///
+/// Finn et al., "Deep Spatial Autoencoders for Visuomotor Learning", ICRA 2016; Nibali et al.,
+/// "Numerical Coordinate Regression with Convolutional Neural Networks", 2018.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_argmax::{Coordinates, spatial_soft_argmax};
+///
+/// let heatmap = [[0.0, 0.0, 0.0], [0.0, 0.0, 9.0]]; // the peak is at x = 2, y = 1
+/// let heatmaps = Tensor::<4>::from_floats([[heatmap]], &Device::flex());
+/// let keypoint = spatial_soft_argmax(heatmaps, 10.0, Coordinates::Index);
+/// keypoint.into_data().assert_eq(&[[[2.0f32, 1.0]]].into(), false);
+/// ```
+pub fn spatial_soft_argmax<const D: usize>(
+    heatmaps: Tensor<D>,
+    beta: f64,
+    coordinates: Coordinates,
+) -> Tensor<3> {
+    check_heatmaps("spatial_soft_argmax", &heatmaps);
+    check_beta("spatial_soft_argmax", beta);
+    let shape = heatmaps.dims();
+    let (batch, channels, axes) = (shape[0], shape[1], D - 2);
+    let index = spatial_moments(heatmaps, false, beta)
+        .slice([0..batch * channels, 0..axes])
+        .reshape([batch, channels, axes]);
+    coordinates.from_index(index, &shape[2..])
+}
+
+/// The moments of each map by the fused operation: `[maps, 3]`, or with `covariance` `[maps, 9]`.
+pub(crate) fn spatial_moments<const D: usize>(
+    heatmaps: Tensor<D>,
+    covariance: bool,
+    beta: f64,
+) -> Tensor<2> {
+    let shape = heatmaps.dims();
+    let mut sizes = [1; 3];
+    sizes[5 - D..].copy_from_slice(&shape[2..]);
+    let [depth, height, width] = sizes;
+    let maps = shape[0] * shape[1];
+    if maps == 0 {
+        // Stays in the graph.
+        return heatmaps.reshape([0, crate::ops::spatial_moments_len(covariance)]);
+    }
+
+    let heatmaps = heatmaps.reshape([maps, depth, height, width]);
+    let heatmaps = heatmaps.dequantize().into_dispatch();
+    Tensor::from_dispatch(if is_listed(&heatmaps) {
+        <Dispatch as ArgmaxOps>::spatial_moments(heatmaps, covariance, beta)
+    } else {
+        composed::spatial_moments::<Dispatch>(heatmaps, covariance, beta)
+    })
+}

@@ -1,0 +1,99 @@
+use burn_core::tensor::Tensor;
+
+use super::{Coordinates, check_beta, check_heatmaps, spatial_soft_argmax::spatial_moments};
+
+/// Mean and covariance of a position.
+#[derive(Debug, Clone)]
+pub struct SpatialSoftArgmaxMoments {
+    /// The expected position `[batch, channels, coordinate]`, as
+    /// [`spatial_soft_argmax`](crate::spatial_soft_argmax) gives it.
+    pub mean: Tensor<3>,
+    /// The covariance `[batch, channels, coordinate, coordinate]`, in units of the coordinates
+    /// squared. Its diagonal holds the variance along x, y and z.
+    pub covariance: Tensor<4>,
+}
+
+/// The expected position under the softmax over each heatmap and its covariance, in one pass.
+///
+/// `y_a = sum_j c_a(j) * p_j` and `V_ab = sum_j (c_a(j) - y_a) (c_b(j) - y_b) * p_j`, with
+/// `p = softmax(beta * (x - max x))` over every position `j` of the heatmap.
+///
+/// # Arguments
+///
+/// * `heatmaps` - Scores `[batch, channels, spatial...]` with one to three spatial dimensions, of
+///   any layout. A mask is a score of `-inf`: its weight and its gradient are exactly 0.
+/// * `beta` - The inverse temperature, finite and `>= 0`. Large is sharp.
+/// * `coordinates` - The units of the result.
+///
+/// # Returns
+///
+/// [`SpatialSoftArgmaxMoments`], coordinates in the order x, y, z (the last spatial dimension
+/// first), with the dtype of `heatmaps`. A heatmap with a NaN or `+inf`, or wholly of `-inf`, gives
+/// NaN for that heatmap only. An empty batch gives empty tensors.
+///
+/// # Gradient
+///
+/// `dx_j = beta * p_j * (sum_a g_a d_a + sum_ab G_ab (d_a d_b - V_ab))` with `d = c(j) - y`, exact,
+/// in one read and one write.
+///
+/// # Panics
+///
+/// If `heatmaps` has not one to three spatial dimensions, or one of size 0, or if `beta` is
+/// negative, infinite or NaN.
+///
+/// # Source
+///
+/// Nibali et al., "Numerical Coordinate Regression with Convolutional Neural Networks", 2018.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_argmax::{Coordinates, spatial_soft_argmax_moments};
+///
+/// let diagonal = [[9.0, 0.0], [0.0, 9.0]]; // x and y move together
+/// let heatmaps = Tensor::<4>::from_floats([[diagonal]], &Device::flex());
+/// let moments = spatial_soft_argmax_moments(heatmaps, 100.0, Coordinates::Index);
+/// moments.mean.into_data().assert_eq(&[[[0.5f32, 0.5]]].into(), false);
+/// moments
+///     .covariance
+///     .into_data()
+///     .assert_eq(&[[[[0.25f32, 0.25], [0.25, 0.25]]]].into(), false);
+/// ```
+pub fn spatial_soft_argmax_moments<const D: usize>(
+    heatmaps: Tensor<D>,
+    beta: f64,
+    coordinates: Coordinates,
+) -> SpatialSoftArgmaxMoments {
+    check_heatmaps("spatial_soft_argmax_moments", &heatmaps);
+    check_beta("spatial_soft_argmax_moments", beta);
+    let shape = heatmaps.dims();
+    let (batch, channels, axes) = (shape[0], shape[1], D - 2);
+    let moments = spatial_moments(heatmaps, true, beta);
+
+    let index = moments
+        .clone()
+        .slice([0..batch * channels, 0..axes])
+        .reshape([batch, channels, axes]);
+    let sizes = &shape[2..];
+    let per_pixel = |axis: usize| coordinates.per_pixel(sizes[axes - 1 - axis]);
+    let entries = (0..axes * axes)
+        .map(|entry| {
+            let (a, b) = (entry / axes, entry % axes);
+            let place = 3 + place_of(a.min(b), a.max(b));
+            let covariance = moments
+                .clone()
+                .slice([0..batch * channels, place..place + 1]);
+            covariance * (per_pixel(a) * per_pixel(b))
+        })
+        .collect();
+    SpatialSoftArgmaxMoments {
+        mean: coordinates.from_index(index, sizes),
+        covariance: Tensor::cat(entries, 1).reshape([batch, channels, axes, axes]),
+    }
+}
+
+/// Where the covariance of two axes, in order, stands in `xx xy xz yy yz zz`.
+fn place_of(a: usize, b: usize) -> usize {
+    a * (5 - a) / 2 + b
+}
