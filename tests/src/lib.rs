@@ -9,4 +9,5 @@ pub mod data;
 pub mod device;
 pub mod gradient;
 pub mod oracle;
+pub mod oracle_spatial;
 pub mod rows;

@@ -55,7 +55,7 @@ pub fn sign_one_hot(row: &[f64]) -> Vec<f64> {
 }
 
 /// `softmax(beta * row)`; NaN throughout a row that has no softmax.
-fn softmax(row: &[f64], beta: f64) -> Vec<f64> {
+pub fn softmax(row: &[f64], beta: f64) -> Vec<f64> {
     let max = maximum(row);
     if row.iter().any(|x| x.is_nan()) || max.is_infinite() {
         return vec![f64::NAN; row.len()];

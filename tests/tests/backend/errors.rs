@@ -1,7 +1,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Device, Tensor};
-use burn_argmax::{Surrogate, reference, sign_one_hot, soft_argmax, straight_through_one_hot};
+use burn_argmax::{
+    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, reference,
+    sign_one_hot, soft_argmax, soft_argmax_moments, spatial_soft_argmax,
+    spatial_soft_argmax_moments, straight_through_one_hot, windowed_soft_argmax,
+    windowed_spatial_soft_argmax,
+};
 use burn_argmax_tests::data::{tensor, values};
 
 use super::device;
@@ -122,4 +127,96 @@ fn dim_must_not_be_empty() {
         assert_panics(|| sign_one_hot(x(), 0), &[&sign]);
         assert_panics(|| reference::sign_one_hot(x(), 0), &[&sign]);
     }
+}
+
+/// An operator on heatmaps.
+type Spatial<const D: usize> = fn(Tensor<D>, f64) -> Tensor<3>;
+
+fn spatial<const D: usize>() -> [(&'static str, Spatial<D>); 4] {
+    [
+        ("spatial_soft_argmax", |x, beta| {
+            spatial_soft_argmax(x, beta, Coordinates::Index)
+        }),
+        ("spatial_soft_argmax_moments", |x, beta| {
+            spatial_soft_argmax_moments(x, beta, Coordinates::Index).mean
+        }),
+        ("windowed_spatial_soft_argmax", |x, beta| {
+            windowed_spatial_soft_argmax(x, beta, 2, Coordinates::Index)
+        }),
+        ("debiased_spatial_soft_argmax", |x, beta| {
+            debiased_spatial_soft_argmax(x, beta, Coordinates::Index)
+        }),
+    ]
+}
+
+#[test]
+fn heatmaps_of_a_wrong_rank() {
+    let Some(device) = device() else { return };
+    for (op, call) in spatial::<2>() {
+        let parts = [
+            op,
+            "heatmaps must be [batch, channels, spatial...]",
+            "rank 2",
+            "[2, 2]",
+        ];
+        assert_panics(|| call(small(&device), 1.0), &parts);
+    }
+    for (op, call) in spatial::<6>() {
+        let x = || tensor(&[1.0; 4], [1, 1, 1, 1, 2, 2], &device);
+        assert_panics(
+            || call(x(), 1.0),
+            &[op, "1 to 3 spatial dimensions", "rank 6"],
+        );
+    }
+}
+
+#[test]
+fn heatmaps_of_nothing() {
+    let Some(device) = device() else { return };
+    for (op, call) in spatial::<4>() {
+        let parts = [op, "[1, 1, 0, 4]", "size 0", "at least one entry"];
+        assert_panics(|| call(tensor(&[], [1, 1, 0, 4], &device), 1.0), &parts);
+    }
+}
+
+#[test]
+fn beta_of_the_spatial_operators() {
+    let Some(device) = device() else { return };
+    for (op, call) in spatial::<4>() {
+        for (beta, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-1.0, "-1")] {
+            let x = tensor(&[1.0; 4], [1, 1, 2, 2], &device);
+            assert_panics(|| call(x, beta), &[op, "beta must be finite and >", shown]);
+        }
+    }
+    let moments = || soft_argmax_moments(small(&device), 1, f64::NAN).mean;
+    assert_panics(
+        moments,
+        &["soft_argmax_moments: beta must be finite and >= 0, got NaN"],
+    );
+    let windowed = || windowed_soft_argmax(small(&device), 1, f64::NAN, 1);
+    assert_panics(
+        windowed,
+        &["windowed_soft_argmax: beta must be finite and >= 0, got NaN"],
+    );
+    let debiased = || debiased_soft_argmax(small(&device), 1, 0.0);
+    assert_panics(
+        debiased,
+        &["debiased_soft_argmax: beta must be finite and > 0, got 0"],
+    );
+}
+
+#[test]
+fn a_window_of_nothing() {
+    let Some(device) = device() else { return };
+    let line = || windowed_soft_argmax(small(&device), 1, 1.0, 0);
+    assert_panics(
+        line,
+        &["windowed_soft_argmax: radius must be at least 1, got 0"],
+    );
+    let x = || tensor(&[1.0; 4], [1, 1, 2, 2], &device);
+    let square = || windowed_spatial_soft_argmax(x(), 1.0, 0, Coordinates::Index);
+    assert_panics(
+        square,
+        &["windowed_spatial_soft_argmax: radius must be at least 1, got 0"],
+    );
 }

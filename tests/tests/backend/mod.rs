@@ -13,8 +13,10 @@ mod files {
     mod reference;
     mod sign_one_hot;
     mod soft_argmax;
+    mod spatial_soft_argmax;
     mod straight_through_one_hot;
     mod strict;
+    mod windowed_and_debiased;
 }
 
 macro_rules! include_files {
@@ -35,7 +37,9 @@ macro_rules! forward {
             properties in "properties.rs",
             sign_one_hot in "sign_one_hot.rs",
             soft_argmax in "soft_argmax.rs",
+            spatial_soft_argmax in "spatial_soft_argmax.rs",
             straight_through_one_hot in "straight_through_one_hot.rs",
+            windowed_and_debiased in "windowed_and_debiased.rs",
             $($extra)*
         }
     };
@@ -55,7 +59,9 @@ macro_rules! gradient {
                 properties in "gradient/properties.rs",
                 sign_one_hot in "gradient/sign_one_hot.rs",
                 soft_argmax in "gradient/soft_argmax.rs",
+                spatial_soft_argmax in "gradient/spatial_soft_argmax.rs",
                 straight_through_one_hot in "gradient/straight_through_one_hot.rs",
+                windowed_and_debiased in "gradient/windowed_and_debiased.rs",
                 $($extra)*
             }
         }

@@ -73,8 +73,6 @@ pub fn windowed_spatial_soft_argmax<const D: usize>(
         .reshape([shape[0], shape[1], positions])
         .argmax(2)
         .reshape(one_each);
-    let radius = i64::try_from(radius).unwrap_or(i64::MAX);
-
     let mut outside: Option<Tensor<D, Bool>> = None;
     let mut stride = 1;
     for dim in (2..D).rev() {
@@ -83,7 +81,10 @@ pub fn windowed_spatial_soft_argmax<const D: usize>(
         line[dim] = shape[dim];
         let indices = Tensor::<1, Int>::arange(0..size, &device).reshape(line);
         let centre = argmax.clone().div_scalar(stride).remainder_scalar(size);
-        let far = (indices - centre).abs().greater_elem(radius).expand(shape);
+        let far = (indices - centre)
+            .abs()
+            .greater_elem(radius.min(shape[dim]) as i64)
+            .expand(shape);
         outside = Some(match outside {
             None => far,
             Some(outside) => outside.bool_or(far),

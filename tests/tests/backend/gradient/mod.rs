@@ -7,5 +7,7 @@ mod properties;
 mod reference;
 mod sign_one_hot;
 mod soft_argmax;
+mod spatial_soft_argmax;
 mod straight_through_one_hot;
 mod strict;
+mod windowed_and_debiased;

@@ -1,0 +1,114 @@
+use burn::tensor::Device;
+use burn_argmax::{
+    Coordinates, soft_argmax_moments, spatial_soft_argmax, spatial_soft_argmax_moments,
+};
+use burn_argmax_tests::{
+    check::{assert_exact, assert_within, largest},
+    data::{tensor, uniform, values, widen},
+    oracle_spatial::moments_gradient,
+};
+
+use super::device;
+
+/// Compares the gradients of the mean alone, and of mean and covariance, with the oracle's.
+fn assert_gradients<const D: usize>(shape: [usize; D], beta: f64, device: &Device) {
+    println!("{shape:?} beta {beta}");
+    let axes = D - 2;
+    let sizes = &shape[2..];
+    let positions: usize = sizes.iter().product();
+    let maps = shape[0] * shape[1];
+    let x = uniform(17, shape.iter().product());
+    let means = uniform(18, maps * axes);
+    let covariances = uniform(19, maps * axes * axes);
+    let mean_upstream = || tensor(&means, [shape[0], shape[1], axes], device);
+    let covariance_upstream = tensor(&covariances, [shape[0], shape[1], axes, axes], device);
+
+    let want = |with_covariance: bool| -> Vec<f64> {
+        let factor = if with_covariance { 1.0 } else { 0.0 };
+        widen(&x)
+            .chunks(positions)
+            .zip(widen(&means).chunks(axes))
+            .zip(widen(&covariances).chunks(axes * axes))
+            .flat_map(|((map, mean), covariance)| {
+                let rows = covariance.chunks(axes);
+                let covariance: Vec<Vec<f64>> = rows
+                    .map(|row| row.iter().map(|g| g * factor).collect())
+                    .collect();
+                moments_gradient(map, sizes, beta, mean, &covariance)
+            })
+            .collect()
+    };
+    let close = |got: &[f64], want: &[f64]| {
+        for (got, want) in got.chunks(positions).zip(want.chunks(positions)) {
+            let scale = largest(want);
+            assert_within(got, want, |_| 2e-5 * scale);
+        }
+    };
+
+    let heatmaps = tensor(&x, shape, device).require_grad();
+    let mean = spatial_soft_argmax(heatmaps.clone(), beta, Coordinates::Index);
+    let gradients = (mean * mean_upstream()).backward();
+    close(&values(heatmaps.grad(&gradients).unwrap()), &want(false));
+
+    let moments = spatial_soft_argmax_moments(heatmaps.clone(), beta, Coordinates::Index);
+    let objective =
+        (moments.mean * mean_upstream()).sum() + (moments.covariance * covariance_upstream).sum();
+    let gradients = objective.backward();
+    close(&values(heatmaps.grad(&gradients).unwrap()), &want(true));
+}
+
+#[test]
+fn matches_the_oracle() {
+    let Some(device) = device() else { return };
+    for beta in [0.3, 2.0] {
+        assert_gradients([2, 3, 31], beta, &device);
+        assert_gradients([2, 2, 7, 5], beta, &device);
+        assert_gradients([1, 3, 33, 65], beta, &device);
+        assert_gradients([1, 2, 3, 4, 18], beta, &device);
+    }
+}
+
+#[test]
+fn of_a_volume_of_many_pieces() {
+    let Some(device) = device() else { return };
+    assert_gradients([1, 1, 33, 47, 65], 1.0, &device);
+}
+
+#[test]
+fn of_the_variance_of_a_line() {
+    let Some(device) = device() else { return };
+    let (n, beta) = (17, 0.8);
+    let x = uniform(20, 3 * n);
+    let logits = tensor(&x, [n, 3], &device).require_grad();
+    let gradients = soft_argmax_moments(logits.clone(), 0, beta)
+        .variance
+        .backward();
+    let got = values(logits.grad(&gradients).unwrap());
+    for line in 0..3 {
+        let row: Vec<f64> = (0..n).map(|i| x[i * 3 + line].into()).collect();
+        let want = moments_gradient(&row, &[n], beta, &[0.0], &[vec![1.0]]);
+        let got: Vec<f64> = (0..n).map(|i| got[i * 3 + line]).collect();
+        let scale = largest(&want);
+        assert_within(&got, &want, |_| 2e-5 * scale);
+    }
+}
+
+#[test]
+fn masks_get_nothing_and_a_broken_map_keeps_to_itself() {
+    let Some(device) = device() else { return };
+    let inf = f32::INFINITY;
+    let maps = [
+        [1.0, -inf, 2.0, 0.5],
+        [f32::NAN, 0.0, 0.0, 0.0],
+        [1.0, 2.0, 3.0, 4.0],
+    ];
+    let heatmaps = tensor(&maps.concat(), [3, 1, 2, 2], &device).require_grad();
+    let gradients = spatial_soft_argmax(heatmaps.clone(), 1.0, Coordinates::Index).backward();
+    let got = values(heatmaps.grad(&gradients).unwrap());
+    assert_exact(&got[1..2], &[0.0]);
+    assert!(
+        got[..4].iter().chain(&got[8..]).all(|g| g.is_finite()),
+        "{got:?}"
+    );
+    assert!(got[4..8].iter().all(|g| g.is_nan()), "{got:?}");
+}

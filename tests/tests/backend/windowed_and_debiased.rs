@@ -1,0 +1,150 @@
+use burn::tensor::Device;
+use burn_argmax::{
+    Coordinates, debiased_soft_argmax, debiased_spatial_soft_argmax, soft_argmax,
+    spatial_soft_argmax, windowed_soft_argmax, windowed_spatial_soft_argmax,
+};
+use burn_argmax_tests::{
+    check::{assert_exact, assert_within},
+    data::{tensor, uniform, values, widen},
+    oracle,
+};
+
+use super::device;
+
+/// A Gaussian peak of height 5 and width 2, over a background of 0.
+fn peak(size: usize, centre: f64) -> Vec<f64> {
+    (0..size)
+        .map(|i| 5.0 * (-(i as f64 - centre).powi(2) / 8.0).exp())
+        .collect()
+}
+
+/// How far plain, windowed and debiased soft-argmax are from the peak of a line.
+fn errors_on_a_line(centre: f64, beta: f64, device: &Device) -> [f64; 3] {
+    let line: Vec<f32> = peak(64, centre).iter().map(|&x| x as f32).collect();
+    let x = || tensor(&line, [1, 64], device);
+    [
+        soft_argmax(x(), 1, beta),
+        windowed_soft_argmax(x(), 1, beta, 4),
+        debiased_soft_argmax(x(), 1, beta),
+    ]
+    .map(|got| values(got)[0] - centre)
+}
+
+#[test]
+fn the_bias_is_cured() {
+    let Some(device) = device() else { return };
+    for beta in [0.2, 0.5, 1.0, 2.0] {
+        for centre in [12.3, 20.0, 31.7, 47.25] {
+            let errors = errors_on_a_line(centre, beta, &device);
+            let [plain, windowed, debiased] = errors;
+            println!(
+                "beta {beta:<4} peak {centre:<6} {plain:>9.4} {windowed:>9.4} {debiased:>9.4}"
+            );
+            assert!(debiased.abs() < 4e-3, "{errors:?}");
+            assert!(windowed.abs() < 0.35, "{errors:?}");
+            if beta <= 1.0 && centre != 31.7 {
+                assert!(plain.abs() > 10.0 * debiased.abs(), "{errors:?}");
+            }
+        }
+    }
+}
+
+/// The figures of the documentation.
+#[test]
+fn the_documented_example() {
+    let Some(device) = device() else { return };
+    let [plain, windowed, debiased] = errors_on_a_line(12.3, 0.5, &device).map(f64::abs);
+    println!("{plain} {windowed} {debiased}");
+    assert!((plain - 12.04).abs() < 0.01, "{plain}");
+    assert!((windowed - 0.07).abs() < 0.001, "{windowed}");
+    assert!(debiased < 0.0001, "{debiased}");
+}
+
+#[test]
+fn images_too() {
+    let Some(device) = device() else { return };
+    let (x, y) = (10.4, 30.6);
+    let (along_x, along_y) = (peak(40, x), peak(48, y));
+    let image: Vec<f32> = along_y
+        .iter()
+        .flat_map(|y| along_x.iter().map(move |x| (x * y / 5.0) as f32))
+        .collect();
+    let heatmaps = || tensor(&image, [1, 1, 48, 40], &device);
+    let error = |got| {
+        let got = values(got);
+        (got[0] - x).hypot(got[1] - y)
+    };
+    let plain = error(spatial_soft_argmax(heatmaps(), 1.0, Coordinates::Index));
+    let windowed = error(windowed_spatial_soft_argmax(
+        heatmaps(),
+        1.0,
+        4,
+        Coordinates::Index,
+    ));
+    let debiased = error(debiased_spatial_soft_argmax(
+        heatmaps(),
+        1.0,
+        Coordinates::Index,
+    ));
+    println!("{plain} {windowed} {debiased}");
+    assert!(plain > 1.0 && windowed < 0.3 && debiased < 2e-3);
+
+    let units = debiased_spatial_soft_argmax(heatmaps(), 1.0, Coordinates::CellCenters);
+    let want = [(2.0 * x + 1.0) / 40.0 - 1.0, (2.0 * y + 1.0) / 48.0 - 1.0];
+    assert_within(&values(units), &want, |_| 1e-4);
+}
+
+#[test]
+fn the_window_is_a_mask() {
+    let Some(device) = device() else { return };
+    let x = uniform(6, 5 * 20);
+    let want: Vec<f64> = widen(&x)
+        .chunks(20)
+        .map(|row| {
+            let argmax = oracle::one_hot(row).iter().position(|&x| x == 1.0).unwrap();
+            let inside = |i: usize| i.abs_diff(argmax) <= 3;
+            let window = row.iter().enumerate();
+            let window: Vec<f64> = window
+                .map(|(i, &x)| if inside(i) { x } else { f64::NEG_INFINITY })
+                .collect();
+            oracle::soft_argmax(&window, 0.7)
+        })
+        .collect();
+    let rows = windowed_soft_argmax(tensor(&x, [5, 20], &device), -1, 0.7, 3);
+    assert_within(&values(rows), &want, |_| 1e-5);
+    let columns = tensor(&x, [5, 20], &device).swap_dims(0, 1);
+    let columns = windowed_soft_argmax(columns, 0, 0.7, 3);
+    assert_within(&values(columns), &want, |_| 1e-5);
+}
+
+#[test]
+fn a_wide_window_is_the_whole() {
+    let Some(device) = device() else { return };
+    let x = uniform(8, 2 * 3 * 5 * 7);
+    let heatmaps = || tensor(&x, [2, 3, 5, 7], &device);
+    let whole = spatial_soft_argmax(heatmaps(), 1.0, Coordinates::AlignCorners);
+    let windowed =
+        windowed_spatial_soft_argmax(heatmaps(), 1.0, usize::MAX, Coordinates::AlignCorners);
+    assert_exact(&values(windowed), &values(whole));
+}
+
+#[test]
+fn broken_rows_and_flat_rows() {
+    let Some(device) = device() else { return };
+    let inf = f32::INFINITY;
+    let rows = [
+        [5.0, 0.0, 0.0, 0.0, f32::NAN],
+        [0.0, inf, 0.0, 0.0, 0.0],
+        [-inf; 5],
+        [0.0; 5],
+        [-inf, -inf, 3.0, -inf, 3.0],
+    ];
+    let x = || tensor(&rows.concat(), [5, 5], &device);
+    let nan = f64::NAN;
+    let windowed = values(windowed_soft_argmax(x(), 1, 1.0, 1));
+    assert_exact(&windowed[..3], &[nan; 3]);
+    assert_exact(&windowed[4..], &[2.0]);
+    let debiased = values(debiased_soft_argmax(x(), 1, 1.0));
+    assert_exact(&debiased[..3], &[nan; 3]);
+    assert_within(&debiased[3..], &[2.0, 3.0], |_| 1e-5);
+}
