@@ -159,19 +159,22 @@ fn has_nan<B: Backend>(values: FloatTensor<B>, dim: usize) -> BoolTensor<B> {
     B::float_greater_elem(B::float_max_dim(is_nan, dim), 0.5f32.into(), dtypes.bool)
 }
 
+/// `softmax(beta * (logits - max))`, with every extreme as the fused operators have it.
+pub(crate) fn softmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> FloatTensor<B> {
+    let dtype = logits.dtype();
+    let rows = Rows::<B>::new(logits, dim, beta);
+    cast::<B>(B::float_div(rows.weights, rows.sum), dtype)
+}
+
 pub(crate) fn straight_through_one_hot<B: Backend>(
     logits: FloatTensor<B>,
     dim: usize,
     surrogate: Surrogate,
 ) -> FloatTensor<B> {
-    let dtype = logits.dtype();
     let hard = one_hot::<B>(B::float_detach(logits.clone()), dim);
     let soft = match surrogate {
         Surrogate::Identity => logits,
-        Surrogate::Softmax { beta } => {
-            let rows = Rows::<B>::new(logits, dim, beta);
-            cast::<B>(B::float_div(rows.weights, rows.sum), dtype)
-        }
+        Surrogate::Softmax { beta } => softmax::<B>(logits, dim, beta),
     };
     // The difference is exactly 0 and carries the gradient; where it is not finite it must not
     // reach the one-hot.

@@ -1,0 +1,27 @@
+//! Losses on coordinates and on heatmaps, as those of the differentiable spatial to numerical
+//! transform (DSNT).
+//!
+//! Each gives one number for each location, `[batch, locations]`; [`average_loss`] makes one number
+//! of them, over the locations that are labelled. All are differentiable by Burn's graph.
+//!
+//! Source: Nibali et al., "Numerical Coordinate Regression with Convolutional Neural Networks",
+//! 2018, and the project dsntnn.
+
+mod average;
+mod checks;
+mod divergence;
+mod euclidean;
+mod jensen_shannon;
+mod kl_divergence;
+mod l1;
+mod mse;
+mod variance;
+
+pub use average::average_loss;
+pub(crate) use checks::check_sigma;
+pub use euclidean::euclidean_loss;
+pub use jensen_shannon::jensen_shannon_loss;
+pub use kl_divergence::kl_divergence_loss;
+pub use l1::l1_loss;
+pub use mse::mse_loss;
+pub use variance::variance_loss;
