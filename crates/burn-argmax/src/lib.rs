@@ -44,6 +44,7 @@ mod functions;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 mod kernels;
 pub mod losses;
+pub mod nn;
 // Without a backend, the macro leaves bodies that use none of their arguments.
 #[cfg_attr(
     not(any(feature = "_cpu-kernels", feature = "_cube-kernels")),

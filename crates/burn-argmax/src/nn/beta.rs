@@ -1,0 +1,60 @@
+use burn_core as burn;
+use burn_core::{
+    module::{Module, Param},
+    tensor::{Device, Tensor},
+};
+
+/// An inverse temperature, fixed or learnt.
+#[derive(Module, Debug)]
+pub struct Beta {
+    /// The value that it starts from, and keeps if it is fixed.
+    pub initial: f64,
+    /// Its logarithm `[1]`, if it is learnt: so it stays positive.
+    pub log: Option<Param<Tensor<1>>>,
+}
+
+impl Beta {
+    /// # Panics
+    ///
+    /// If `initial` is negative, infinite or NaN, or 0 and to be learnt.
+    pub(super) fn new(module: &str, initial: f64, learnable: bool, device: &Device) -> Self {
+        assert!(
+            initial.is_finite() && initial >= 0.0 && (initial > 0.0 || !learnable),
+            "{module}: beta must be finite and >= 0, and > 0 to be learnt, got {initial}"
+        );
+        let log = learnable
+            .then(|| Param::from_tensor(Tensor::from_floats([initial.ln() as f32], device)));
+        Self { initial, log }
+    }
+
+    /// The value at present.
+    pub fn value(&self) -> f64 {
+        match &self.log {
+            None => self.initial,
+            Some(log) => f64::from(log.val().detach().into_scalar::<f32>()).exp(),
+        }
+    }
+
+    /// Logits and the beta to use with them: a learnt one is multiplied in, so that it gets its
+    /// gradient. Softmax rows run along `dims`.
+    pub(super) fn apply<const D: usize>(
+        &self,
+        logits: Tensor<D>,
+        dims: &[usize],
+    ) -> (Tensor<D>, f64) {
+        let Some(log) = &self.log else {
+            return (logits, self.initial);
+        };
+        // Without its maximum the product stays finite. A mask must not meet the product at all:
+        // the gradient of beta would be 0 * -inf.
+        let max = dims
+            .iter()
+            .fold(logits.clone().detach(), |max, &dim| max.max_dim(dim));
+        let masked = logits.clone().detach().equal_elem(f64::NEG_INFINITY);
+        let unmasked = max.clone().greater_elem(f64::NEG_INFINITY);
+        let masked = masked.bool_and(unmasked.expand(logits.dims()));
+        let beta = log.val().exp().cast(logits.dtype()).reshape([1; D]);
+        let shifted = (logits - max).mask_fill(masked.clone(), 0.0);
+        ((shifted * beta).mask_fill(masked, f64::NEG_INFINITY), 1.0)
+    }
+}

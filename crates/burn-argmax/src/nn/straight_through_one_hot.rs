@@ -1,0 +1,91 @@
+use burn_core as burn;
+use burn_core::{
+    config::Config,
+    module::Module,
+    tensor::{Device, Tensor},
+};
+
+use super::Beta;
+use crate::{Surrogate, straight_through_one_hot};
+
+/// Configuration of [`StraightThroughOneHot`].
+#[derive(Config, Debug, PartialEq)]
+pub struct StraightThroughOneHotConfig {
+    /// What the backward pass takes the one-hot for.
+    pub surrogate: Surrogate,
+    /// The dimension of the index; a negative one counts from the end.
+    #[config(default = "-1")]
+    pub dim: i64,
+    /// Whether the beta of [`Surrogate::Softmax`] is learnt. It stays positive.
+    #[config(default = "false")]
+    pub learnable: bool,
+}
+
+/// [`straight_through_one_hot`](crate::straight_through_one_hot()) as a module.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_argmax::{Surrogate, nn::StraightThroughOneHotConfig};
+///
+/// let device = Device::flex();
+/// let one_hot = StraightThroughOneHotConfig::new(Surrogate::Softmax { beta: 2.0 }).init(&device);
+/// let logits = Tensor::<2>::from_floats([[0.0, 3.0, 1.0]], &device);
+/// one_hot.forward(logits).into_data().assert_eq(&[[0.0f32, 1.0, 0.0]].into(), false);
+/// ```
+#[derive(Module, Debug)]
+pub struct StraightThroughOneHot {
+    /// The dimension of the index; a negative one counts from the end.
+    pub dim: i64,
+    /// The inverse temperature of the softmax surrogate; with the identity there is none.
+    pub beta: Option<Beta>,
+}
+
+impl StraightThroughOneHotConfig {
+    /// Initialises the module.
+    ///
+    /// # Panics
+    ///
+    /// If beta is negative, infinite or NaN, or 0 and to be learnt, or if the identity, which has
+    /// none, is to learn one.
+    pub fn init(&self, device: &Device) -> StraightThroughOneHot {
+        let beta = match self.surrogate {
+            Surrogate::Identity => {
+                assert!(
+                    !self.learnable,
+                    "StraightThroughOneHot: learnable must be false with Surrogate::Identity, \
+                     which has no beta, got true"
+                );
+                None
+            }
+            Surrogate::Softmax { beta } => Some(Beta::new(
+                "StraightThroughOneHot",
+                beta,
+                self.learnable,
+                device,
+            )),
+        };
+        StraightThroughOneHot {
+            dim: self.dim,
+            beta,
+        }
+    }
+}
+
+impl StraightThroughOneHot {
+    /// The one-hot of the first maximum along `dim`, with the surrogate's gradient.
+    ///
+    /// A learnt beta gets the gradient of `softmax(beta * logits)`, to which masks of `-inf` add
+    /// nothing.
+    ///
+    /// # Panics
+    ///
+    /// As [`straight_through_one_hot`](crate::straight_through_one_hot()).
+    pub fn forward<const D: usize>(&self, logits: Tensor<D>) -> Tensor<D> {
+        let dim = crate::functions::check_dim("StraightThroughOneHot", &logits, self.dim);
+        let Some(beta) = &self.beta else {
+            return straight_through_one_hot(logits, dim, Surrogate::Identity);
+        };
+        let (logits, beta) = beta.apply(logits, &[dim]);
+        straight_through_one_hot(logits, dim, Surrogate::Softmax { beta })
+    }
+}
