@@ -4,7 +4,9 @@ use crate::oracle::softmax;
 
 /// The mean of a position and its covariance, axes in the order x, y, z.
 pub struct Moments {
+    /// The expected position.
     pub mean: Vec<f64>,
+    /// Row by row.
     pub covariance: Vec<Vec<f64>>,
 }
 

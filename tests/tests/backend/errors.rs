@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
     Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, reference,
-    sign_one_hot, soft_argmax, soft_argmax_moments, spatial_soft_argmax,
+    sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, spatial_soft_argmax,
     spatial_soft_argmax_moments, straight_through_one_hot, windowed_soft_argmax,
     windowed_spatial_soft_argmax,
 };
@@ -219,4 +219,16 @@ fn a_window_of_nothing() {
         square,
         &["windowed_spatial_soft_argmax: radius must be at least 1, got 0"],
     );
+}
+
+#[test]
+fn bins_of_a_wrong_length() {
+    let Some(device) = device() else { return };
+    let call = || soft_argmax_over(small(&device), tensor(&[1.0; 3], [3], &device), 1, 1.0);
+    let parts = [
+        "soft_argmax_over: bins must have 2 entries",
+        "along dim 1",
+        "got 3",
+    ];
+    assert_panics(call, &parts);
 }

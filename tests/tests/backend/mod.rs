@@ -4,6 +4,7 @@ use burn::tensor::Device;
 #[cfg(rustfmt)]
 #[path = "."]
 mod files {
+    mod bins_and_argmin;
     mod dtypes;
     mod errors;
     mod extremes;
@@ -30,6 +31,7 @@ macro_rules! include_files {
 macro_rules! forward {
     ($($extra:tt)*) => {
         include_files! {
+            bins_and_argmin in "bins_and_argmin.rs",
             dtypes in "dtypes.rs",
             errors in "errors.rs",
             extremes in "extremes.rs",
@@ -55,7 +57,10 @@ macro_rules! gradient {
                 dtypes in "gradient/dtypes.rs",
                 extremes in "gradient/extremes.rs",
                 finite_differences in "gradient/finite_differences.rs",
+                golden in "gradient/golden.rs",
                 layout in "gradient/layout.rs",
+                losses in "gradient/losses.rs",
+                nn in "gradient/nn.rs",
                 properties in "gradient/properties.rs",
                 sign_one_hot in "gradient/sign_one_hot.rs",
                 soft_argmax in "gradient/soft_argmax.rs",

@@ -1,0 +1,170 @@
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor};
+use burn_argmax::{
+    Coordinates, Surrogate,
+    nn::{Beta, SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
+    soft_argmax, spatial_soft_argmax, straight_through_one_hot,
+};
+use burn_argmax_tests::{
+    check::{assert_exact, assert_within},
+    data::{tensor, uniform, values, widen},
+    oracle, oracle_spatial,
+};
+
+use super::device;
+
+const BETA: f64 = 0.7;
+const N: usize = 9;
+
+fn log_beta(beta: &Beta) -> Param<Tensor<1>> {
+    beta.log.clone().expect("a learnt beta")
+}
+
+/// The slope of `objective` along the logarithm of beta.
+fn slope(objective: impl Fn(f64) -> f64) -> f64 {
+    let step = 1e-5;
+    (objective(BETA * f64::exp(step)) - objective(BETA * f64::exp(-step))) / (2.0 * step)
+}
+
+/// Rows of which one has masks.
+fn rows() -> Vec<f32> {
+    let mut rows = uniform(31, 3 * N);
+    rows[N + 2] = -f32::INFINITY;
+    rows[N + 7] = -f32::INFINITY;
+    rows
+}
+
+#[test]
+fn beta_of_soft_argmax() {
+    let Some(device) = device() else { return };
+    let config = SoftArgmaxConfig::new().with_beta(BETA).with_learnable(true);
+    let module = config.init(&device);
+    let logits = tensor(&rows(), [3, N], &device).require_grad();
+    let index = module.forward(logits.clone());
+    let want = soft_argmax(logits.clone(), 1, BETA);
+    assert_within(&values(index.clone()), &values(want.clone()), |_| 1e-5);
+    let gradients = index.backward();
+    let want_slope = slope(|beta| {
+        let rows = widen(&rows());
+        rows.chunks(N)
+            .map(|row| oracle::soft_argmax(row, beta))
+            .sum()
+    });
+    let got = values(log_beta(&module.beta).grad(&gradients).unwrap());
+    assert_within(&got, &[want_slope], |_| 2e-5);
+
+    // The logits get the gradient that they get with a fixed beta.
+    let got = values(logits.grad(&gradients).unwrap());
+    let want = values(logits.grad(&want.backward()).unwrap());
+    assert_within(&got, &want, |_| 1e-5);
+}
+
+#[test]
+fn beta_of_spatial_soft_argmax() {
+    let Some(device) = device() else { return };
+    let config = SpatialSoftArgmaxConfig::new(Coordinates::Index)
+        .with_beta(BETA)
+        .with_learnable(true);
+    let module = config.init(&device);
+    let heatmaps = tensor(&rows(), [1, 3, 3, 3], &device);
+    let position = module.forward(heatmaps);
+    let gradients = position.backward();
+    let want = slope(|beta| {
+        let maps = widen(&rows());
+        maps.chunks(N)
+            .map(|map| {
+                oracle_spatial::moments(map, &[3, 3], beta)
+                    .mean
+                    .iter()
+                    .sum::<f64>()
+            })
+            .sum()
+    });
+    let got = values(log_beta(&module.beta).grad(&gradients).unwrap());
+    assert_within(&got, &[want], |_| 2e-5);
+}
+
+#[test]
+fn beta_of_straight_through_one_hot() {
+    let Some(device) = device() else { return };
+    let surrogate = Surrogate::Softmax { beta: BETA };
+    let config = StraightThroughOneHotConfig::new(surrogate).with_learnable(true);
+    let module = config.init(&device);
+    let upstream = uniform(32, 3 * N);
+    let one_hot = module.forward(tensor(&rows(), [3, N], &device));
+    let gradients = (one_hot * tensor(&upstream, [3, N], &device)).backward();
+    let want = slope(|beta| {
+        let (rows, upstream) = (widen(&rows()), widen(&upstream));
+        rows.chunks(N)
+            .zip(upstream.chunks(N))
+            .map(|(row, g)| {
+                let p = oracle::softmax(row, beta);
+                p.iter().zip(g).map(|(p, g)| p * g).sum::<f64>()
+            })
+            .sum()
+    });
+    let beta = module.beta.as_ref().expect("a surrogate with a beta");
+    let got = values(log_beta(beta).grad(&gradients).unwrap());
+    assert_within(&got, &[want], |_| 2e-5);
+    assert!((beta.value() - BETA).abs() < 1e-6);
+}
+
+#[test]
+fn fixed_modules_are_the_functions() {
+    let Some(device) = device() else { return };
+    let x = || tensor(&rows(), [3, N], &device);
+    let module = SoftArgmaxConfig::new()
+        .with_dim(0)
+        .with_beta(2.0)
+        .init(&device);
+    assert_exact(
+        &values(module.forward(x())),
+        &values(soft_argmax(x(), 0, 2.0)),
+    );
+    assert_eq!(module.num_params(), 0);
+    assert_eq!(module.beta.value(), 2.0);
+
+    let maps = || tensor(&rows(), [1, 3, 3, 3], &device);
+    let module = SpatialSoftArgmaxConfig::new(Coordinates::CellCenters).init(&device);
+    let want = spatial_soft_argmax(maps(), 1.0, Coordinates::CellCenters);
+    assert_exact(&values(module.forward(maps())), &values(want));
+
+    for surrogate in [Surrogate::Identity, Surrogate::Softmax { beta: 3.0 }] {
+        let module = StraightThroughOneHotConfig::new(surrogate.clone()).init(&device);
+        let want = straight_through_one_hot(x(), -1, surrogate);
+        assert_exact(&values(module.forward(x())), &values(want));
+    }
+}
+
+fn refused(call: impl FnOnce() + std::panic::UnwindSafe, part: &str) {
+    let payload = std::panic::catch_unwind(call).expect_err("a panic");
+    let message = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .expect("a message");
+    assert!(message.contains(part), "no {part:?} in {message:?}");
+}
+
+#[test]
+fn bad_configurations_are_refused() {
+    let Some(device) = device() else { return };
+    let on = |device: &Device| device.clone();
+    let (a, b, c) = (on(&device), on(&device), on(&device));
+    refused(
+        move || drop(SoftArgmaxConfig::new().with_beta(f64::NAN).init(&a)),
+        "SoftArgmax: beta must be finite and >= 0, and > 0 to be learnt, got NaN",
+    );
+    let zero = SpatialSoftArgmaxConfig::new(Coordinates::Index)
+        .with_beta(0.0)
+        .with_learnable(true);
+    refused(
+        move || drop(zero.init(&b)),
+        "SpatialSoftArgmax: beta must be finite and >= 0, and > 0 to be learnt, got 0",
+    );
+    let identity = StraightThroughOneHotConfig::new(Surrogate::Identity).with_learnable(true);
+    refused(
+        move || drop(identity.init(&c)),
+        "StraightThroughOneHot: learnable must be false with Surrogate::Identity",
+    );
+}
