@@ -3,7 +3,7 @@
 use burn::tensor::{
     Device, Distribution, ElementConversion, IndexingUpdateOp, Int, Tensor, activation::softmax,
 };
-use burn_argmax::{Surrogate, reference};
+use burn_argmax::{Coordinates, Surrogate, reference};
 use clap::ValueEnum;
 
 use crate::limits::Limit;
@@ -21,6 +21,8 @@ pub enum Op {
     StraightThroughOneHot,
     /// `sign_one_hot`
     SignOneHot,
+    /// `spatial_soft_argmax`, of pixel indices
+    SpatialSoftArgmax,
 }
 
 /// An implementation of the operators.
@@ -62,12 +64,21 @@ impl Pass {
 }
 
 impl Op {
+    /// In the order of the table.
+    pub const ALL: [Self; 4] = [
+        Self::SoftArgmax,
+        Self::StraightThroughOneHot,
+        Self::SignOneHot,
+        Self::SpatialSoftArgmax,
+    ];
+
     /// Name of the function.
     pub fn name(self) -> &'static str {
         match self {
             Self::SoftArgmax => "soft_argmax",
             Self::StraightThroughOneHot => "straight_through_one_hot",
             Self::SignOneHot => "sign_one_hot",
+            Self::SpatialSoftArgmax => "spatial_soft_argmax",
         }
     }
 
@@ -87,9 +98,9 @@ impl Op {
     pub fn limit(self, pass: Pass) -> &'static [Limit] {
         use Limit::{Copy, Read, Write};
         match (self, pass) {
-            (Self::SoftArgmax, Pass::Forward) => &[Read],
-            (Self::SoftArgmax, Pass::ForwardBackward) => &[Read, Copy],
-            (Self::SoftArgmax, Pass::Backward) => &[Copy],
+            (Self::SoftArgmax | Self::SpatialSoftArgmax, Pass::Forward) => &[Read],
+            (Self::SoftArgmax | Self::SpatialSoftArgmax, Pass::ForwardBackward) => &[Read, Copy],
+            (Self::SoftArgmax | Self::SpatialSoftArgmax, Pass::Backward) => &[Copy],
             (_, Pass::Forward) => &[Write],
             (_, Pass::ForwardBackward) => &[Write, Write, Copy],
             (_, Pass::Backward) => &[Write, Copy],
@@ -115,8 +126,26 @@ impl Op {
                 naive::straight_through_one_hot(x, dim, BETA)
             }
             (Variant::Composition, Self::SignOneHot) => naive::sign_one_hot(x, dim),
+            (Variant::Ours, Self::SpatialSoftArgmax) => in_rank(burn_argmax::spatial_soft_argmax(
+                x,
+                BETA,
+                Coordinates::Index,
+            )),
+            (Variant::Reference, Self::SpatialSoftArgmax) => {
+                in_rank(reference::spatial_soft_argmax(x, BETA, Coordinates::Index))
+            }
+            (Variant::Composition, Self::SpatialSoftArgmax) => {
+                in_rank(naive::spatial_soft_argmax(x, BETA))
+            }
         }
     }
+}
+
+/// Positions in the rank that every other result has.
+fn in_rank<const D: usize>(positions: Tensor<3>) -> Tensor<D> {
+    let mut shape = [1; D];
+    shape[..3].copy_from_slice(&positions.dims());
+    positions.reshape(shape)
 }
 
 /// The operators as users write them today.
@@ -130,6 +159,19 @@ pub mod naive {
         let index = Tensor::<1, Int>::arange(0..shape[dim] as i64, &logits.device());
         let index = index.float().reshape(shape);
         (softmax(logits * beta, dim) * index).sum_dim(dim)
+    }
+
+    /// Softmax over the pixels times their x and their y, summed.
+    pub fn spatial_soft_argmax<const D: usize>(heatmaps: Tensor<D>, beta: f64) -> Tensor<3> {
+        let shape = heatmaps.dims();
+        let [b, c, h, w] = [shape[0], shape[1], shape[2], shape[3]];
+        let device = heatmaps.device();
+        let line = |size: usize| Tensor::<1, Int>::arange(0..size as i64, &device).float();
+        let x = line(w).reshape([1, 1, 1, w]).expand([1, 1, h, w]);
+        let y = line(h).reshape([1, 1, h, 1]).expand([1, 1, h, w]);
+        let p = softmax(heatmaps.reshape([b, c, h * w]) * beta, 2);
+        let mean = |at: Tensor<4>| (p.clone() * at.reshape([1, 1, h * w])).sum_dim(2);
+        Tensor::cat(vec![mean(x), mean(y)], 2)
     }
 
     /// `hard - soft.detach() + soft`, the hard one-hot scattered to the argmax.
@@ -165,8 +207,16 @@ pub enum Case {
 }
 
 impl Case {
-    /// The cases of the comparison; small ones for a smoke run.
-    pub fn all(quick: bool) -> Vec<Self> {
+    /// The cases of an operator in the comparison; small ones for a smoke run.
+    pub fn of(op: Op, quick: bool) -> Vec<Self> {
+        if op == Op::SpatialSoftArgmax {
+            // As many numbers as one of the cases below, and in rows as long.
+            return vec![Self::Volume(if quick {
+                [1, 17, 64, 64]
+            } else {
+                [16, 17, 64, 64]
+            })];
+        }
         let (rows, volume) = if quick {
             (
                 [[64, 1024], [1024, 64], [4, 65536], [17, 4096]],

@@ -24,8 +24,8 @@ pub fn run(cli: &Cli) -> Result<()> {
     let mut records = Vec::new();
     for backend in cli.backends()? {
         let device = backend.device()?;
-        for op in cli.ops(&[Op::SoftArgmax, Op::StraightThroughOneHot, Op::SignOneHot]) {
-            for case in Case::all(cli.quick) {
+        for op in cli.ops(&Op::ALL) {
+            for case in Case::of(op, cli.quick) {
                 eprintln!("{} {} {}", backend.name(), op.name(), case.shape());
                 let bench = Bench {
                     cli,

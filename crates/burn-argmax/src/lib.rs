@@ -10,8 +10,27 @@
 //! | operator | result | gradient |
 //! |---|---|---|
 //! | [`soft_argmax`] | expected index under `softmax(beta * x)` | exact |
+//! | [`soft_argmin`] | the same of costs: disparities | exact |
+//! | [`soft_argmax_over`] | expected value of bins at any positions | exact, for the bins too |
+//! | [`soft_argmax_moments`] | expected index and its variance | exact |
+//! | [`windowed_soft_argmax`] | expected index near the argmax | exact in the window, 0 outside |
+//! | [`debiased_soft_argmax`] | expected index without the pull of the background | exact |
 //! | [`straight_through_one_hot`] | exact 0/1 one-hot of the first maximum | the [`Surrogate`]'s |
 //! | [`sign_one_hot`] | 1 at every maximum, 0 elsewhere | **zero everywhere** |
+//!
+//! On heatmaps `[batch, channels, spatial...]` with one to three spatial dimensions:
+//!
+//! | operator | result | gradient |
+//! |---|---|---|
+//! | [`spatial_soft_argmax`] | expected position x, y, z in [`Coordinates`] | exact |
+//! | [`spatial_soft_argmax_moments`] | expected position and its covariance | exact |
+//! | [`windowed_spatial_soft_argmax`] | expected position near the maximum | exact in the window, 0 outside |
+//! | [`debiased_spatial_soft_argmax`] | expected position without the pull of the background | exact |
+//! | [`spatial_softmax`] | probabilities | exact |
+//! | [`render_gaussian`] | heatmaps from positions | exact |
+//!
+//! [`nn`] has modules, with a beta that may be learnt; [`losses`] has those of DSNT. Users of kornia,
+//! dsntnn and PyTorch find their calls in [`coming_from`].
 //!
 //! # Quick start
 //!
@@ -39,6 +58,8 @@
 extern crate alloc;
 
 mod backends;
+#[doc = include_str!("coming_from.md")]
+pub mod coming_from {}
 mod composed;
 mod functions;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]

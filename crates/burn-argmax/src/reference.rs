@@ -10,8 +10,10 @@ use burn_core::{
 };
 
 use crate::{
-    Surrogate, composed,
-    functions::{check_beta, check_dim, without_indices},
+    Coordinates, SpatialSoftArgmaxMoments, Surrogate, composed,
+    functions::{
+        check_beta, check_dim, check_heatmaps, mean_of, moments_by, moments_of, without_indices,
+    },
 };
 
 /// [`soft_argmax`](crate::soft_argmax) as plain tensor operations.
@@ -86,4 +88,58 @@ pub fn sign_one_hot<const D: usize>(values: Tensor<D>, dim: impl AsIndex) -> Ten
     }
     let values = values.dequantize().into_dispatch();
     Tensor::from_dispatch(composed::sign_one_hot::<Dispatch>(values, dim))
+}
+
+/// [`spatial_soft_argmax_moments`](crate::spatial_soft_argmax_moments) as plain tensor
+/// operations.
+///
+/// Same arguments, results, gradient and panics.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_argmax::{Coordinates, reference};
+///
+/// let heatmaps = Tensor::<3>::from_floats([[[9.0, 0.0, 9.0]]], &Device::flex());
+/// let moments = reference::spatial_soft_argmax_moments(heatmaps, 100.0, Coordinates::Index);
+/// assert_eq!(moments.mean.into_scalar::<f32>(), 1.0);
+/// assert_eq!(moments.covariance.into_scalar::<f32>(), 1.0);
+/// ```
+pub fn spatial_soft_argmax_moments<const D: usize>(
+    heatmaps: Tensor<D>,
+    beta: f64,
+    coordinates: Coordinates,
+) -> SpatialSoftArgmaxMoments {
+    check_heatmaps("spatial_soft_argmax_moments", &heatmaps);
+    check_beta("spatial_soft_argmax_moments", beta);
+    let shape = heatmaps.dims();
+    let moments = moments_by(heatmaps, true, |heatmaps| {
+        composed::spatial_moments::<Dispatch>(heatmaps, true, beta)
+    });
+    moments_of(moments, &shape, coordinates)
+}
+
+/// [`spatial_soft_argmax`](crate::spatial_soft_argmax) as plain tensor operations.
+///
+/// Same arguments, results, gradient and panics.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_argmax::{Coordinates, reference};
+///
+/// let heatmaps = Tensor::<3>::from_floats([[[9.0, 0.0, 9.0]]], &Device::flex());
+/// let index = reference::spatial_soft_argmax(heatmaps, 100.0, Coordinates::Index);
+/// assert_eq!(index.into_scalar::<f32>(), 1.0);
+/// ```
+pub fn spatial_soft_argmax<const D: usize>(
+    heatmaps: Tensor<D>,
+    beta: f64,
+    coordinates: Coordinates,
+) -> Tensor<3> {
+    check_heatmaps("spatial_soft_argmax", &heatmaps);
+    check_beta("spatial_soft_argmax", beta);
+    let shape = heatmaps.dims();
+    let moments = moments_by(heatmaps, false, |heatmaps| {
+        composed::spatial_moments::<Dispatch>(heatmaps, false, beta)
+    });
+    coordinates.from_index(mean_of(moments, &shape), &shape[2..])
 }

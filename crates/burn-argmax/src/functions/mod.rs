@@ -30,6 +30,8 @@ pub use soft_argmax_moments::{SoftArgmaxMoments, soft_argmax_moments};
 pub use soft_argmax_over::soft_argmax_over;
 pub use soft_argmin::soft_argmin;
 pub use spatial_soft_argmax::spatial_soft_argmax;
+pub(crate) use spatial_soft_argmax::{mean_of, moments_by};
+pub(crate) use spatial_soft_argmax_moments::moments_of;
 pub use spatial_soft_argmax_moments::{SpatialSoftArgmaxMoments, spatial_soft_argmax_moments};
 pub use spatial_softmax::spatial_softmax;
 pub use straight_through_one_hot::straight_through_one_hot;

@@ -1,7 +1,10 @@
-use burn_core::{backend::Dispatch, tensor::Tensor};
+use burn_core::{
+    backend::{Dispatch, DispatchTensor},
+    tensor::Tensor,
+};
 
 use super::{Coordinates, check_beta, check_heatmaps, dispatch::is_listed};
-use crate::{ArgmaxOps, composed};
+use crate::{ArgmaxOps, composed, ops::spatial_moments_len};
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
 ///
@@ -59,12 +62,17 @@ pub fn spatial_soft_argmax<const D: usize>(
 ) -> Tensor<3> {
     check_heatmaps("spatial_soft_argmax", &heatmaps);
     check_beta("spatial_soft_argmax", beta);
-    let shape = heatmaps.dims();
-    let (batch, channels, axes) = (shape[0], shape[1], D - 2);
-    let index = spatial_moments(heatmaps, false, beta)
+    let sizes = heatmaps.dims();
+    let moments = spatial_moments(heatmaps, false, beta);
+    coordinates.from_index(mean_of(moments, &sizes), &sizes[2..])
+}
+
+/// The expected index `[batch, channels, axis]` from the moments of heatmaps of this shape.
+pub(crate) fn mean_of(moments: Tensor<2>, heatmaps: &[usize]) -> Tensor<3> {
+    let (batch, channels, axes) = (heatmaps[0], heatmaps[1], heatmaps.len() - 2);
+    moments
         .slice([0..batch * channels, 0..axes])
-        .reshape([batch, channels, axes]);
-    coordinates.from_index(index, &shape[2..])
+        .reshape([batch, channels, axes])
 }
 
 /// The moments of each map by the fused operation: `[maps, 3]`, or with `covariance` `[maps, 9]`.
@@ -73,6 +81,21 @@ pub(crate) fn spatial_moments<const D: usize>(
     covariance: bool,
     beta: f64,
 ) -> Tensor<2> {
+    moments_by(heatmaps, covariance, |heatmaps| {
+        if is_listed(&heatmaps) {
+            <Dispatch as ArgmaxOps>::spatial_moments(heatmaps, covariance, beta)
+        } else {
+            composed::spatial_moments::<Dispatch>(heatmaps, covariance, beta)
+        }
+    })
+}
+
+/// The moments by an implementation on `[maps, depth, height, width]`.
+pub(crate) fn moments_by<const D: usize>(
+    heatmaps: Tensor<D>,
+    covariance: bool,
+    implementation: impl FnOnce(DispatchTensor) -> DispatchTensor,
+) -> Tensor<2> {
     let shape = heatmaps.dims();
     let mut sizes = [1; 3];
     sizes[5 - D..].copy_from_slice(&shape[2..]);
@@ -80,14 +103,9 @@ pub(crate) fn spatial_moments<const D: usize>(
     let maps = shape[0] * shape[1];
     if maps == 0 {
         // Stays in the graph.
-        return heatmaps.reshape([0, crate::ops::spatial_moments_len(covariance)]);
+        return heatmaps.reshape([0, spatial_moments_len(covariance)]);
     }
 
     let heatmaps = heatmaps.reshape([maps, depth, height, width]);
-    let heatmaps = heatmaps.dequantize().into_dispatch();
-    Tensor::from_dispatch(if is_listed(&heatmaps) {
-        <Dispatch as ArgmaxOps>::spatial_moments(heatmaps, covariance, beta)
-    } else {
-        composed::spatial_moments::<Dispatch>(heatmaps, covariance, beta)
-    })
+    Tensor::from_dispatch(implementation(heatmaps.dequantize().into_dispatch()))
 }

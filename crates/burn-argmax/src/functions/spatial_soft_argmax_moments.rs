@@ -1,6 +1,10 @@
 use burn_core::tensor::Tensor;
 
-use super::{Coordinates, check_beta, check_heatmaps, spatial_soft_argmax::spatial_moments};
+use super::{
+    Coordinates, check_beta, check_heatmaps,
+    spatial_soft_argmax::{mean_of, spatial_moments},
+};
+use crate::ops::SPATIAL_AXES;
 
 /// Mean and covariance of a position.
 #[derive(Debug, Clone)]
@@ -68,19 +72,22 @@ pub fn spatial_soft_argmax_moments<const D: usize>(
     check_heatmaps("spatial_soft_argmax_moments", &heatmaps);
     check_beta("spatial_soft_argmax_moments", beta);
     let shape = heatmaps.dims();
-    let (batch, channels, axes) = (shape[0], shape[1], D - 2);
-    let moments = spatial_moments(heatmaps, true, beta);
+    moments_of(spatial_moments(heatmaps, true, beta), &shape, coordinates)
+}
 
-    let index = moments
-        .clone()
-        .slice([0..batch * channels, 0..axes])
-        .reshape([batch, channels, axes]);
-    let sizes = &shape[2..];
+/// Mean and covariance in these units, from the moments of heatmaps of this shape.
+pub(crate) fn moments_of(
+    moments: Tensor<2>,
+    heatmaps: &[usize],
+    coordinates: Coordinates,
+) -> SpatialSoftArgmaxMoments {
+    let (batch, channels, axes) = (heatmaps[0], heatmaps[1], heatmaps.len() - 2);
+    let sizes = &heatmaps[2..];
     let per_pixel = |axis: usize| coordinates.per_pixel(sizes[axes - 1 - axis]);
     let entries = (0..axes * axes)
         .map(|entry| {
             let (a, b) = (entry / axes, entry % axes);
-            let place = 3 + place_of(a.min(b), a.max(b));
+            let place = SPATIAL_AXES + place_of(a.min(b), a.max(b));
             let covariance = moments
                 .clone()
                 .slice([0..batch * channels, place..place + 1]);
@@ -88,8 +95,8 @@ pub fn spatial_soft_argmax_moments<const D: usize>(
         })
         .collect();
     SpatialSoftArgmaxMoments {
-        mean: coordinates.from_index(index, sizes),
         covariance: Tensor::cat(entries, 1).reshape([batch, channels, axes, axes]),
+        mean: coordinates.from_index(mean_of(moments, heatmaps), sizes),
     }
 }
 
