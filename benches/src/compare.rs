@@ -166,7 +166,7 @@ impl Bench<'_> {
         // In units of the output: the index, or 1. The composition sums uncentred, and its
         // softmax of a long row rounds.
         let tolerance = match self.op {
-            Op::SoftArgmax => 1e-4 * x.dims()[dim] as f64,
+            Op::SoftArgmax | Op::SpatialSoftArgmax => 1e-4 * x.dims()[dim] as f64,
             Op::StraightThroughOneHot | Op::SignOneHot => 1e-5,
         };
         for variant in [Variant::Composition, Variant::Reference] {

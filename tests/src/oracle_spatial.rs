@@ -92,14 +92,8 @@ mod tests {
         ];
         let objective = |map: &[f64]| {
             let got = moments(map, &sizes, beta);
-            let mut sum = 0.0;
-            for a in 0..3 {
-                sum += mean[a] * got.mean[a];
-                for b in 0..3 {
-                    sum += covariance[a][b] * got.covariance[a][b];
-                }
-            }
-            sum
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            dot(&mean, &got.mean) + dot(&covariance.concat(), &got.covariance.concat())
         };
         let gradient = moments_gradient(&map, &sizes, beta, &mean, &covariance);
         for (j, slope) in gradient.into_iter().enumerate() {

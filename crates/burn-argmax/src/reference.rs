@@ -141,5 +141,5 @@ pub fn spatial_soft_argmax<const D: usize>(
     let moments = moments_by(heatmaps, false, |heatmaps| {
         composed::spatial_moments::<Dispatch>(heatmaps, false, beta)
     });
-    coordinates.from_index(mean_of(moments, &shape), &shape[2..])
+    coordinates.of_index(mean_of(moments, &shape), &shape[2..])
 }

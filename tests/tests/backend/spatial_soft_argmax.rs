@@ -1,6 +1,7 @@
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, soft_argmax, soft_argmax_moments, spatial_soft_argmax, spatial_soft_argmax_moments,
+    Coordinates, reference, soft_argmax, soft_argmax_moments, spatial_soft_argmax,
+    spatial_soft_argmax_moments,
 };
 use burn_argmax_tests::{
     check::{assert_bits, assert_exact, assert_within},
@@ -37,6 +38,12 @@ fn assert_moments<const D: usize>(shape: [usize; D], beta: f64, device: &Device)
     assert_eq!(both.covariance.dims(), [shape[0], shape[1], axes, axes]);
     assert_within(&values(both.mean), &mean, |y| 1e-6 * y.abs() + 4e-7 * size);
     let tolerance = 2e-6 * size * size;
+    assert_within(&values(both.covariance), &covariance, |_| tolerance);
+
+    let plain = reference::spatial_soft_argmax(heatmaps(), beta, Coordinates::Index);
+    assert_within(&values(plain), &mean, |y| 1e-6 * y.abs() + 4e-7 * size);
+    let both = reference::spatial_soft_argmax_moments(heatmaps(), beta, Coordinates::Index);
+    assert_within(&values(both.mean), &mean, |y| 1e-6 * y.abs() + 4e-7 * size);
     assert_within(&values(both.covariance), &covariance, |_| tolerance);
 }
 

@@ -40,7 +40,7 @@ impl Coordinates {
 
     /// Pixel indices `[.., axis]` in the order x, y, z, in these units. `sizes` is in the order of
     /// memory: the last is that of x.
-    pub(crate) fn from_index(self, index: Tensor<3>, sizes: &[usize]) -> Tensor<3> {
+    pub(crate) fn of_index(self, index: Tensor<3>, sizes: &[usize]) -> Tensor<3> {
         if self == Self::Index {
             return index;
         }
@@ -48,9 +48,9 @@ impl Coordinates {
         index * per_pixel + first
     }
 
-    /// Positions in these units as pixel indices, the inverse of [`from_index`](Self::from_index).
+    /// Positions in these units as pixel indices, the inverse of [`of_index`](Self::of_index).
     /// On an axis of one pixel every position is at index 0 where the units do not tell.
-    pub(crate) fn to_index(self, position: Tensor<3>, sizes: &[usize]) -> Tensor<3> {
+    pub(crate) fn index_of(self, position: Tensor<3>, sizes: &[usize]) -> Tensor<3> {
         if self == Self::Index {
             return position;
         }

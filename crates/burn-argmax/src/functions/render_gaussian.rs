@@ -71,7 +71,7 @@ pub fn render_gaussian<const D: usize>(
     check_sigma("render_gaussian", sigma);
 
     let (device, dtype) = (centers.device(), centers.dtype());
-    let pixels = coordinates.to_index(centers, sizes);
+    let pixels = coordinates.index_of(centers, sizes);
     (0..axes)
         .map(|axis| {
             let size = sizes[axes - 1 - axis];

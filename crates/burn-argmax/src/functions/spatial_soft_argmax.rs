@@ -64,7 +64,7 @@ pub fn spatial_soft_argmax<const D: usize>(
     check_beta("spatial_soft_argmax", beta);
     let sizes = heatmaps.dims();
     let moments = spatial_moments(heatmaps, false, beta);
-    coordinates.from_index(mean_of(moments, &sizes), &sizes[2..])
+    coordinates.of_index(mean_of(moments, &sizes), &sizes[2..])
 }
 
 /// The expected index `[batch, channels, axis]` from the moments of heatmaps of this shape.

@@ -96,7 +96,7 @@ pub(crate) fn moments_of(
         .collect();
     SpatialSoftArgmaxMoments {
         covariance: Tensor::cat(entries, 1).reshape([batch, channels, axes, axes]),
-        mean: coordinates.from_index(mean_of(moments, heatmaps), sizes),
+        mean: coordinates.of_index(mean_of(moments, heatmaps), sizes),
     }
 }
 

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::{
     Accumulator, Element, Lines,
+    coordinate::Coordinate,
     parallel::{PARALLEL, TASK, filled},
-    rows::{Beta, Coordinate, Partial, softmax_weight},
+    rows::{Beta, Partial, softmax_weight},
 };
 
 /// Lines reduced together.

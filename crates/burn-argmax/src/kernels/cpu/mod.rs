@@ -6,6 +6,7 @@
 //! followed, where the result has the input's size, by a map over the elements.
 
 mod columns;
+mod coordinate;
 mod element;
 mod exp;
 mod one_hot;

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::{
     Accumulator, Element, Lines, columns,
+    coordinate::Index,
     parallel::{PARALLEL, TASK, filled},
-    rows::{Beta, Index, Partial, reduce_line, softmax_weight},
+    rows::{Beta, Partial, reduce_line, softmax_weight},
 };
 
 /// Numbers of state a line.

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::{
     Accumulator, Element, Lines, columns,
+    coordinate::Values,
     parallel::{PARALLEL, TASK, filled},
-    rows::{Beta, Partial, Values, reduce_line, softmax_weight},
+    rows::{Beta, Partial, reduce_line, softmax_weight},
 };
 
 /// What the product of one line takes from its sums.

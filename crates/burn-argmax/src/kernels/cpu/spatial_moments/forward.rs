@@ -1,19 +1,17 @@
-//! Mean and covariance of the coordinates of an image or a volume under the softmax of its values.
-//!
-//! A *map* is one image or volume, contiguous, with x along its rows. Within a row only x changes,
-//! so the inner loops see one axis; what the other axes add is a constant of the row.
-
-use std::mem::MaybeUninit;
+//! The sums of every map, in one read of it.
 
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
 use super::{
-    Accumulator, Element,
-    parallel::{PARALLEL, TASK, filled},
-    rows::{Beta, PIECE, first_of, fold, max_of, softmax_weight},
+    super::{
+        Accumulator, Element,
+        parallel::{PARALLEL, TASK},
+        rows::{Beta, PIECE, first_of, fold, max_of, softmax_weight},
+    },
+    AXES, Extent, PAIRS, rows,
 };
-use crate::ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len};
+use crate::ops::{spatial_moments_len, spatial_state_len};
 
 /// Independent sums of a row: enough to hide latency, and few enough for the rows of small images.
 const LANES: usize = 16;
@@ -21,37 +19,6 @@ const LANES: usize = 16;
 /// Elements whose maximum is found before their weights are summed: they stay in the first cache
 /// between the two, and `f32` sums over them stay exact enough.
 const BLOCK: usize = 2048;
-
-/// Pairs of axes in the order of the covariances: xx, xy, xz, yy, yz, zz.
-const PAIRS: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
-
-/// The size of a map along x, y and z.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Extent(pub [usize; AXES]);
-
-impl Extent {
-    /// Of `[maps, depth, height, width]`.
-    pub fn of(heatmaps: &[usize]) -> Self {
-        let [_, depth, height, width] = heatmaps else {
-            unreachable!("the public functions give four dimensions");
-        };
-        Self([*width, *height, *depth])
-    }
-
-    fn len(self) -> usize {
-        self.0.iter().product()
-    }
-
-    fn position(self, index: usize) -> [i64; AXES] {
-        let [width, height, _] = self.0;
-        let position = [
-            index % width,
-            index / width % height,
-            index / width / height,
-        ];
-        position.map(|coordinate| coordinate as i64)
-    }
-}
 
 /// The softmax sums of a part of a map, about the position of its maximum.
 #[derive(Clone, Copy, Debug)]
@@ -247,35 +214,6 @@ fn reduce_body<T: Element, const FMA: bool, const COVARIANCE: bool>(
     total
 }
 
-/// The parts of rows that a block is made of: their index in it, their length, and the distance of
-/// their first element from a position.
-#[inline(always)]
-fn rows(
-    start: usize,
-    length: usize,
-    extent: Extent,
-    centre: [i64; AXES],
-) -> impl Iterator<Item = (usize, usize, [i64; AXES])> {
-    let [width, height, _] = extent.0;
-    let [mut x, mut y, mut z] = extent.position(start);
-    let mut begin = 0;
-    std::iter::from_fn(move || {
-        if begin == length {
-            return None;
-        }
-        let taken = (width - x as usize).min(length - begin);
-        let row = (begin, taken, [x - centre[0], y - centre[1], z - centre[2]]);
-        begin += taken;
-        x = 0;
-        y += 1;
-        if y as usize == height {
-            y = 0;
-            z += 1;
-        }
-        Some(row)
-    })
-}
-
 /// The sums of the weights of a block that starts at index `start`, about the argmax of `total`.
 #[inline(always)]
 fn sum_block<T: Element, const FMA: bool, const FLAT: bool, const COVARIANCE: bool>(
@@ -306,8 +244,8 @@ fn sum_block<T: Element, const FMA: bool, const FLAT: bool, const COVARIANCE: bo
         };
         let (chunks, rest) = block[begin..begin + length].as_chunks::<LANES>();
         for (index, chunk) in chunks.iter().enumerate() {
-            for lane in 0..LANES {
-                observe(lane, (index * LANES + lane) as i32, chunk[lane]);
+            for (lane, &value) in chunk.iter().enumerate() {
+                observe(lane, (index * LANES + lane) as i32, value);
             }
         }
         for (lane, &value) in rest.iter().enumerate() {
@@ -346,154 +284,5 @@ fn sum_block<T: Element, const FMA: bool, const FLAT: bool, const COVARIANCE: bo
         first: first.map(total_of),
         second: second.map(total_of),
         ..total
-    }
-}
-
-/// What the gradient of one map takes from its state and its upstream gradient.
-#[derive(Clone, Copy)]
-struct Slope<A> {
-    max: A,
-    /// `beta / sum`.
-    scale: A,
-    centre: [i64; AXES],
-    offset: [f64; AXES],
-    first: [f64; AXES],
-    second: [f64; PAIRS.len()],
-    /// The mean of the quadratic form, which is taken off it.
-    mean: f64,
-}
-
-impl<A: Accumulator> Slope<A> {
-    fn new<T: Element<Accumulator = A>>(state: &[A], grad: &[T], beta: Beta<A>) -> Self {
-        let at = |entry: usize| state[entry].to_f64();
-        let mut second = [0.0; PAIRS.len()];
-        let mut mean = 0.0;
-        for (entry, grad) in grad[AXES..].iter().enumerate() {
-            second[entry] = grad.widen().to_f64();
-            mean += second[entry] * at(2 + 2 * AXES + entry);
-        }
-        Self {
-            max: state[0],
-            scale: A::from_f64(beta.wide / at(1)),
-            centre: std::array::from_fn(|axis| at(2 + axis) as i64),
-            offset: std::array::from_fn(|axis| at(2 + AXES + axis)),
-            first: std::array::from_fn(|axis| grad[axis].widen().to_f64()),
-            second,
-            mean,
-        }
-    }
-
-    /// Along a row at `[_, y, z]` from the mean, the upstream gradient of the probabilities is
-    /// `a + b x + c x^2`, with x from the mean too.
-    #[inline(always)]
-    fn row(&self, y: f64, z: f64) -> [f64; 3] {
-        let [xx, xy, xz, yy, yz, zz] = self.second;
-        let flat = self.first[1] * y + self.first[2] * z;
-        [
-            flat + yy * y * y + yz * y * z + zz * z * z - self.mean,
-            self.first[0] + xy * y + xz * z,
-            xx,
-        ]
-    }
-}
-
-/// `beta * p_j * sum_k grad_k * (d moment_k / d p_j)`, less its mean.
-pub(crate) fn backward<T: Element>(
-    heatmaps: &[T],
-    state: &[T::Accumulator],
-    grad: &[T],
-    extent: Extent,
-    covariance: bool,
-    beta: f64,
-) -> Vec<T> {
-    let beta = Beta::new(beta);
-    let length = extent.len();
-    let (state_len, grad_len) = (
-        spatial_state_len(covariance),
-        spatial_moments_len(covariance),
-    );
-    let map = |out: &mut [MaybeUninit<T>], map: &[T], state: &[T::Accumulator], grad: &[T]| {
-        let slope = Slope::new(state, grad, beta);
-        if length <= TASK {
-            return gradient(out, map, 0, extent, slope, beta.narrow);
-        }
-        out.par_chunks_mut(TASK)
-            .zip(map.par_chunks(TASK))
-            .enumerate()
-            .for_each(|(index, (out, map))| {
-                gradient(out, map, index * TASK, extent, slope, beta.narrow);
-            });
-    };
-    filled(heatmaps.len(), |out| {
-        if heatmaps.len() < PARALLEL {
-            out.chunks_exact_mut(length)
-                .zip(heatmaps.chunks_exact(length))
-                .zip(
-                    state
-                        .chunks_exact(state_len)
-                        .zip(grad.chunks_exact(grad_len)),
-                )
-                .for_each(|((out, values), (state, grad))| map(out, values, state, grad));
-        } else {
-            out.par_chunks_exact_mut(length)
-                .zip(heatmaps.par_chunks_exact(length))
-                .zip(
-                    state
-                        .par_chunks_exact(state_len)
-                        .zip(grad.par_chunks_exact(grad_len)),
-                )
-                .with_min_len(TASK.div_ceil(length))
-                .for_each(|((out, values), (state, grad))| map(out, values, state, grad));
-        }
-    })
-}
-
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-fn gradient<T: Element>(
-    out: &mut [MaybeUninit<T>],
-    heatmap: &[T],
-    start: usize,
-    extent: Extent,
-    slope: Slope<T::Accumulator>,
-    beta: T::Accumulator,
-) {
-    let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-    let flat = beta == T::Accumulator::ZERO;
-    match (fma, flat) {
-        (true, false) => gradient_body::<T, true, false>(out, heatmap, start, extent, slope, beta),
-        (true, true) => gradient_body::<T, true, true>(out, heatmap, start, extent, slope, beta),
-        (false, false) => {
-            gradient_body::<T, false, false>(out, heatmap, start, extent, slope, beta)
-        }
-        (false, true) => gradient_body::<T, false, true>(out, heatmap, start, extent, slope, beta),
-    }
-}
-
-#[inline(always)]
-fn gradient_body<T: Element, const FMA: bool, const FLAT: bool>(
-    out: &mut [MaybeUninit<T>],
-    heatmap: &[T],
-    start: usize,
-    extent: Extent,
-    slope: Slope<T::Accumulator>,
-    beta: T::Accumulator,
-) {
-    let offset = T::Accumulator::from_f64(slope.offset[0]);
-    for (begin, length, [x, y, z]) in rows(start, heatmap.len(), extent, slope.centre) {
-        let x = x as i32;
-        let [a, b, c] = slope
-            .row(y as f64 - slope.offset[1], z as f64 - slope.offset[2])
-            .map(T::Accumulator::from_f64);
-        let row = begin..begin + length;
-        for (index, (out, value)) in out[row.clone()].iter_mut().zip(&heatmap[row]).enumerate() {
-            let e = softmax_weight::<_, FMA, FLAT>(value.widen(), slope.max, beta);
-            let distance = T::Accumulator::from_distance(x + index as i32).sub(offset);
-            let upstream = a.add(distance.mul(b.add(distance.mul(c))));
-            // The weight comes first: where it is 0, the product stays 0 however large beta is.
-            out.write(T::narrow(e.mul(upstream).mul(slope.scale)));
-        }
     }
 }
