@@ -10,7 +10,7 @@ pub struct Cli {
     #[arg(long, value_delimiter = ',', default_values_t = [0])]
     pub seed: Vec<u64>,
     /// Passes over the training images.
-    #[arg(long, default_value_t = 8, value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 16, value_parser = value_parser!(u32).range(1..))]
     pub epochs: u32,
     /// Images in a step.
     #[arg(long, default_value_t = 16, value_parser = value_parser!(u32).range(1..))]

@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 /// Pixels of an image along each axis.
 pub const SIZE: usize = 64;
 
-/// Corners: the tip, the left and the right end of the base as seen from the tip.
+/// Corners: the tip, and the ends of the base, clockwise.
 pub const CORNERS: usize = 3;
 
 /// Samples of a pixel along each axis: a corner moves the picture by fractions of a pixel.
@@ -83,11 +83,9 @@ fn arrowhead(rng: &mut StdRng) -> [[f64; 2]; CORNERS] {
     let half_base = length * rng.random_range(0.25..0.35);
     let angle = rng.random_range(0.0..std::f64::consts::TAU);
     let (sin, cos) = angle.sin_cos();
-    let shape = [
-        [0.55 * length, 0.0],
-        [-0.45 * length, -half_base],
-        [-0.45 * length, half_base],
-    ];
+    let (tip, base) = (0.55 * length, -0.45 * length);
+    // Clockwise where y grows downwards, as `coverage` wants it.
+    let shape = [[tip, 0.0], [base, half_base], [base, -half_base]];
     let rotated = shape.map(|[x, y]| [cos * x - sin * y, sin * x + cos * y]);
 
     // Anywhere that leaves all corners two pixels inside.

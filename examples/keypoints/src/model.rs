@@ -1,6 +1,6 @@
 use burn::{
     nn::{
-        PaddingConfig2d, Relu,
+        LeakyRelu, LeakyReluConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
     prelude::*,
@@ -9,7 +9,7 @@ use burn::{
 use crate::data::CORNERS;
 
 /// Dilations of the hidden layers: together they see the whole arrowhead.
-const DILATIONS: [usize; 5] = [1, 2, 4, 2, 1];
+const DILATIONS: [usize; 7] = [1, 2, 4, 8, 4, 2, 1];
 
 /// Channels of the hidden layers.
 const CHANNELS: usize = 16;
@@ -20,7 +20,7 @@ pub struct HeatmapNet {
     input: Conv2d,
     hidden: Vec<Conv2d>,
     output: Conv2d,
-    activation: Relu,
+    activation: LeakyRelu,
 }
 
 impl HeatmapNet {
@@ -41,7 +41,8 @@ impl HeatmapNet {
                 .map(|&dilation| conv([CHANNELS, CHANNELS], 3, 1, dilation))
                 .collect(),
             output: conv([CHANNELS, CORNERS], 3, 1, 1),
-            activation: Relu::new(),
+            // A plain one dies: most pixels are background, and all push one way.
+            activation: LeakyReluConfig::new().with_negative_slope(0.1).init(),
         }
     }
 

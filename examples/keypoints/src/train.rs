@@ -15,7 +15,7 @@ use crate::{
     model::HeatmapNet,
 };
 
-const LEARNING_RATE: f64 = 4e-3;
+const LEARNING_RATE: f64 = 3e-3;
 
 /// Images that go through the network at once where nothing is learnt.
 const EVALUATION_BATCH: usize = 64;
@@ -38,7 +38,8 @@ pub fn train(
     let device = device.clone().autodiff();
     device.seed(seed);
     let mut network = HeatmapNet::new(&device);
-    let mut optimizer = AdamConfig::new().init();
+    // A mean over a thousand cells has gradients as small as the default epsilon.
+    let mut optimizer = AdamConfig::new().with_epsilon(1e-8).init();
     let batch = cli.batch_size as usize;
     let steps = train.len().div_ceil(batch) * cli.epochs as usize;
     let mut schedule = CosineAnnealingLrSchedulerConfig::new(LEARNING_RATE, steps)
