@@ -28,9 +28,9 @@ pub struct SpatialSoftArgmaxConfig {
 /// use burn_argmax::{Coordinates, nn::SpatialSoftArgmaxConfig};
 ///
 /// let device = Device::flex();
-/// let keypoints = SpatialSoftArgmaxConfig::new(Coordinates::CellCenters).init(&device);
+/// let keypoints = SpatialSoftArgmaxConfig::new(Coordinates::Index).init(&device);
 /// let flat = Tensor::<4>::zeros([1, 1, 5, 7], &device);
-/// keypoints.forward(flat).into_data().assert_eq(&[[[0.0f32, 0.0]]].into(), false);
+/// keypoints.forward(flat).into_data().assert_eq(&[[[3.0f32, 2.0]]].into(), false);
 /// ```
 #[derive(Module, Debug)]
 pub struct SpatialSoftArgmax {
