@@ -1,22 +1,32 @@
 //! Reductions of interleaved lines, many at once: lanes run across the lines.
 
-use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use multiversion::{multiversion, target::target_cfg_f};
 use rayon::prelude::*;
 
 use super::{
     Accumulator, Element, Lines,
-    coordinate::Coordinate,
-    parallel::{PARALLEL, TASK, filled},
-    rows::{Beta, Partial, softmax_weight},
+    beta::{Beta, finite_max},
+    coordinate::ColumnCoordinate,
+    parallel::{PARALLEL, TASK},
+    partial::Partial,
+    peak::{filled_up, widened},
 };
 
-/// Lines reduced together.
-const LANES: usize = 32;
+/// Lines reduced side by side.
+const LANES: usize = 16;
 
-/// Elements of each line whose maximum is found before their weights are summed.
-const BLOCK: usize = 64;
+/// Elements of each line that are held while their maximum is found and their weights are summed.
+const DEPTH: usize = 8;
+
+/// Lines of one task: as wide as memory is read well, and narrow enough that their sums stay in the
+/// first cache.
+pub(crate) const WIDTH: usize = 512;
+
+/// Long lines are reduced in pieces of this many elements, whatever the number of threads, so that
+/// the result does not depend on it.
+const PIECE: usize = 1 << 12;
 
 /// The sums of every line, in the order of the reduced tensor.
 pub(crate) fn reduce<T, C>(
@@ -27,31 +37,65 @@ pub(crate) fn reduce<T, C>(
 ) -> Vec<Partial>
 where
     T: Element,
-    C: Coordinate<T::Accumulator>,
+    C: ColumnCoordinate<T::Accumulator>,
 {
     let mut partials = vec![Partial::EMPTY; lines.count()];
-    let tile = |(outer, first, partials): (usize, usize, &mut [Partial])| {
-        reduce_tile(values, lines, outer, first, coordinate, beta, partials);
+    let tile = |tile: Tile<T>, partials: &mut [Partial]| {
+        if lines.n <= PIECE {
+            return reduce_tile(tile, 0..lines.n, coordinate, beta, partials);
+        }
+        let pieces: Vec<Vec<Partial>> = (0..lines.n.div_ceil(PIECE))
+            .into_par_iter()
+            .map(|piece| {
+                let mut partials = vec![Partial::EMPTY; partials.len()];
+                let rows = piece * PIECE..lines.n.min((piece + 1) * PIECE);
+                reduce_tile(tile, rows, coordinate, beta, &mut partials);
+                partials
+            })
+            .collect();
+        for piece in pieces {
+            for (total, piece) in partials.iter_mut().zip(piece) {
+                *total = total.merge(piece, beta);
+            }
+        }
     };
     let tiles = partials
         .chunks_mut(lines.inner)
         .enumerate()
         .flat_map(|(outer, partials)| {
+            let start = outer * lines.n * lines.inner;
             partials
-                .chunks_mut(LANES)
+                .chunks_mut(WIDTH)
                 .enumerate()
-                .map(move |(index, partials)| (outer, index * LANES, partials))
+                .map(move |(index, partials)| {
+                    let tile = Tile {
+                        values,
+                        inner: lines.inner,
+                        start: start + index * WIDTH,
+                    };
+                    (tile, partials)
+                })
         });
     if values.len() < PARALLEL {
-        tiles.for_each(tile);
+        tiles.for_each(|(position, partials)| tile(position, partials));
     } else {
         let tiles: Vec<_> = tiles.collect();
         tiles
             .into_par_iter()
-            .with_min_len(TASK.div_ceil(lines.n * LANES))
-            .for_each(tile);
+            .with_min_len(TASK.div_ceil(lines.n * WIDTH))
+            .for_each(|(position, partials)| tile(position, partials));
     }
     partials
+}
+
+/// Neighbouring lines.
+#[derive(Clone, Copy)]
+struct Tile<'a, T> {
+    values: &'a [T],
+    /// Places from one element of a line to the next.
+    inner: usize,
+    /// The first element of the first line.
+    start: usize,
 }
 
 #[multiversion(targets(
@@ -59,168 +103,163 @@ where
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
 fn reduce_tile<T, C>(
-    values: &[T],
-    lines: Lines,
-    outer: usize,
-    first: usize,
+    tile: Tile<T>,
+    rows: Range<usize>,
     coordinate: C,
     beta: Beta<T::Accumulator>,
     partials: &mut [Partial],
 ) where
     T: Element,
-    C: Coordinate<T::Accumulator>,
+    C: ColumnCoordinate<T::Accumulator>,
 {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-    let tile = Tile {
-        values,
-        lines,
-        start: outer * lines.n * lines.inner + first,
-        width: partials.len(),
+    specialised!(
+        fma,
+        beta,
+        reduce_rows::<T, C>(tile, rows, coordinate, beta, partials)
+    );
+}
+
+#[inline(always)]
+fn reduce_rows<T, C, const FMA: bool, const FLAT: bool>(
+    tile: Tile<T>,
+    rows: Range<usize>,
+    coordinate: C,
+    beta: Beta<T::Accumulator>,
+    partials: &mut [Partial],
+) where
+    T: Element,
+    C: ColumnCoordinate<T::Accumulator>,
+{
+    let mut groups = [Sums::<T::Accumulator>::EMPTY; WIDTH / LANES];
+    let groups = &mut groups[..partials.len().div_ceil(LANES)];
+    for begin in rows.clone().step_by(DEPTH) {
+        let depth = DEPTH.min(rows.end - begin);
+        let index = begin - rows.start;
+        for (group, sums) in groups.iter_mut().enumerate() {
+            let column = group * LANES;
+            let width = LANES.min(partials.len() - column);
+            let place = tile.start + begin * tile.inner + column;
+            if depth == DEPTH && width == LANES {
+                sums.observe::<FMA, FLAT>(
+                    |row| widened(first_chunk(&tile.values[place + row * tile.inner..])),
+                    |row| coordinate.across(index + row, place + row * tile.inner),
+                    beta,
+                );
+            } else {
+                // Masks where there is no element: they weigh nothing.
+                let mut values = [[T::Accumulator::NEG_INFINITY; LANES]; DEPTH];
+                let mut coordinates = [[T::Accumulator::ZERO; LANES]; DEPTH];
+                for row in 0..depth {
+                    let place = place + row * tile.inner;
+                    values[row] = filled_up(&tile.values[place..place + width]);
+                    coordinates[row] = coordinate.across_rest(index + row, place, width);
+                }
+                sums.observe::<FMA, FLAT>(|row| values[row], |row| coordinates[row], beta);
+            }
+        }
+    }
+    let origin = coordinate.first_origin(rows.start);
+    for (partials, sums) in partials.chunks_mut(LANES).zip(groups) {
+        for (lane, partial) in partials.iter_mut().enumerate() {
+            *partial = Partial {
+                max: sums.max[lane].to_f64(),
+                centre: sums.centre[lane].to_f64() + origin,
+                sum: sums.sum[lane],
+                weighted: sums.weighted[lane],
+            };
+        }
+    }
+}
+
+/// The running sums of neighbouring lines: [`Partial`], lane by lane.
+#[derive(Clone, Copy)]
+struct Sums<A> {
+    max: [A; LANES],
+    centre: [A; LANES],
+    sum: [f64; LANES],
+    weighted: [f64; LANES],
+}
+
+impl<A: Accumulator> Sums<A> {
+    const EMPTY: Self = Self {
+        max: [A::NEG_INFINITY; LANES],
+        centre: [A::ZERO; LANES],
+        sum: [0.0; LANES],
+        weighted: [0.0; LANES],
     };
-    match (fma, beta.wide == 0.0) {
-        (true, false) => tile.reduce::<C, true, false>(coordinate, beta, partials),
-        (true, true) => tile.reduce::<C, true, true>(coordinate, beta, partials),
-        (false, false) => tile.reduce::<C, false, false>(coordinate, beta, partials),
-        (false, true) => tile.reduce::<C, false, true>(coordinate, beta, partials),
-    }
-}
 
-/// Up to [`LANES`] neighbouring lines.
-struct Tile<'a, T> {
-    values: &'a [T],
-    lines: Lines,
-    /// The first element of the first line.
-    start: usize,
-    width: usize,
-}
-
-impl<T: Element> Tile<'_, T> {
-    /// Where element `index` of a line lies among the coordinates. Lanes without a line get the
-    /// last line's, and are dropped.
+    /// With [`DEPTH`] more elements of each line, and their coordinates.
     #[inline(always)]
-    fn place(&self, index: usize, lane: usize) -> usize {
-        self.start + index * self.lines.inner + lane.min(self.width - 1)
-    }
-
-    /// Element `index` of every line; a mask in the lanes that have none.
-    #[inline(always)]
-    fn load(&self, index: usize) -> [T::Accumulator; LANES] {
-        let position = self.start + index * self.lines.inner;
-        let mut lanes = [T::Accumulator::NEG_INFINITY; LANES];
-        let row = &self.values[position..position + self.width];
-        if let Ok(row) = <&[T; LANES]>::try_from(row) {
+    fn observe<const FMA: bool, const FLAT: bool>(
+        &mut self,
+        values: impl Fn(usize) -> [A; LANES],
+        coordinates: impl Fn(usize) -> [A; LANES],
+        beta: Beta<A>,
+    ) {
+        let old = *self;
+        let mut max = old.max;
+        for row in 0..DEPTH {
+            let values = values(row);
             for lane in 0..LANES {
-                lanes[lane] = row[lane].widen();
-            }
-        } else {
-            for (lane, value) in lanes.iter_mut().zip(row) {
-                *lane = value.widen();
-            }
-        }
-        lanes
-    }
-
-    /// How far the coordinate of element `index` of every line is from its argmax's.
-    #[inline(always)]
-    fn distances<C: Coordinate<T::Accumulator>>(
-        &self,
-        coordinate: C,
-        index: usize,
-        argmax: &[i32; LANES],
-        centre: &[T::Accumulator; LANES],
-    ) -> [T::Accumulator; LANES] {
-        coordinate.across(
-            self.place(index, 0),
-            self.width,
-            argmax.map(|argmax| index as i32 - argmax),
-            centre,
-        )
-    }
-
-    #[inline(always)]
-    fn reduce<C, const FMA: bool, const FLAT: bool>(
-        &self,
-        coordinate: C,
-        beta: Beta<T::Accumulator>,
-        partials: &mut [Partial],
-    ) where
-        C: Coordinate<T::Accumulator>,
-    {
-        let mut max = [T::Accumulator::NEG_INFINITY; LANES];
-        let mut argmax = [0i32; LANES];
-        for begin in (0..self.lines.n).step_by(BLOCK) {
-            let end = (begin + BLOCK).min(self.lines.n);
-
-            let mut nan = [false; LANES];
-            let (old_max, old_argmax) = (max, argmax);
-            for index in begin..end {
-                let values = self.load(index);
-                for lane in 0..LANES {
-                    let larger = values[lane] > max[lane];
-                    max[lane] = if larger { values[lane] } else { max[lane] };
-                    argmax[lane] = if larger { index as i32 } else { argmax[lane] };
-                    nan[lane] |= values[lane].is_nan();
-                }
-            }
-            for (lane, partial) in partials.iter_mut().enumerate() {
-                if max[lane] > old_max[lane] {
-                    let place = |index: i32| self.place(index as usize, lane);
-                    let shift = coordinate.between(place(old_argmax[lane]), place(argmax[lane]));
-                    *partial =
-                        partial.raised(max[lane].to_f64(), argmax[lane] as usize, shift, beta);
-                }
-            }
-
-            let mut centre = [T::Accumulator::ZERO; LANES];
-            for lane in 0..self.width {
-                centre[lane] = coordinate.at(self.place(argmax[lane] as usize, lane));
-            }
-            let mut sums = [T::Accumulator::ZERO; LANES];
-            let mut weighted = [T::Accumulator::ZERO; LANES];
-            for index in begin..end {
-                let values = self.load(index);
-                let distances = self.distances(coordinate, index, &argmax, &centre);
-                for lane in 0..LANES {
-                    let e = softmax_weight::<_, FMA, FLAT>(values[lane], max[lane], beta.narrow);
-                    let distance = distances[lane];
-                    sums[lane] = sums[lane].add(e);
-                    weighted[lane] = weighted[lane].add(e.mul(distance));
-                }
-            }
-            for (lane, partial) in partials.iter_mut().enumerate() {
-                if nan[lane] {
-                    partial.sum = f64::NAN;
-                } else if partial.max > f64::NEG_INFINITY {
-                    // Until a line has met a value that is not masked it weighs nothing.
-                    partial.sum += sums[lane].to_f64();
-                    partial.weighted += weighted[lane].to_f64();
-                }
+                max[lane] = if values[lane] > max[lane] {
+                    values[lane]
+                } else {
+                    max[lane]
+                };
             }
         }
+        // From the last to the first, so that the first of equal maxima is left, and before all of
+        // them the one that was there.
+        let mut centre = old.centre;
+        for row in (0..DEPTH).rev() {
+            let (values, coordinates) = (values(row), coordinates(row));
+            for lane in 0..LANES {
+                let hit = values[lane] == max[lane];
+                centre[lane] = if hit { coordinates[lane] } else { centre[lane] };
+            }
+        }
+        for lane in 0..LANES {
+            let stays = old.max[lane] == max[lane];
+            centre[lane] = if stays {
+                old.centre[lane]
+            } else {
+                centre[lane]
+            };
+        }
+        // A line of masks so far weighs nothing, but a NaN in it must not be lost.
+        let mut about = max;
+        for lane in 0..LANES {
+            about[lane] = finite_max(max[lane]);
+        }
+
+        let mut sums = [A::ZERO; LANES];
+        let mut weighted = [A::ZERO; LANES];
+        for row in 0..DEPTH {
+            let (values, coordinates) = (values(row), coordinates(row));
+            for lane in 0..LANES {
+                let e = beta.weight::<FMA, FLAT>(values[lane], about[lane]);
+                let distance = coordinates[lane].sub(centre[lane]);
+                sums[lane] = sums[lane].add(e);
+                weighted[lane] = e.mul_add::<FMA>(distance, weighted[lane]);
+            }
+        }
+
+        for lane in 0..LANES {
+            let scale = beta
+                .weight::<FMA, FLAT>(old.max[lane], about[lane])
+                .to_f64();
+            let shift = old.centre[lane].sub(centre[lane]).to_f64();
+            let moved = old.weighted[lane] + shift * old.sum[lane];
+            self.sum[lane] = scale * old.sum[lane] + sums[lane].to_f64();
+            self.weighted[lane] = scale * moved + weighted[lane].to_f64();
+        }
+        self.max = max;
+        self.centre = centre;
     }
 }
 
-/// A tensor of the input's shape, filled one index of every line of one `outer` at a time.
-pub(crate) fn map<T: Element>(
-    values: &[T],
-    lines: Lines,
-    fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,
-) -> Vec<T> {
-    filled(values.len(), |out| {
-        let row = |(position, (out, values)): (usize, (&mut [MaybeUninit<T>], &[T]))| {
-            fill(out, values, position / lines.n, position % lines.n);
-        };
-        if values.len() < PARALLEL {
-            out.chunks_exact_mut(lines.inner)
-                .zip(values.chunks_exact(lines.inner))
-                .enumerate()
-                .for_each(row);
-        } else {
-            out.par_chunks_exact_mut(lines.inner)
-                .zip(values.par_chunks_exact(lines.inner))
-                .enumerate()
-                .with_min_len(TASK.div_ceil(lines.inner))
-                .for_each(row);
-        }
-    })
+#[inline(always)]
+fn first_chunk<T, const N: usize>(values: &[T]) -> &[T; N] {
+    &values.as_chunks().0[0]
 }

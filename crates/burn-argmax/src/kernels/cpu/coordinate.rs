@@ -2,123 +2,184 @@
 
 use super::{Accumulator, Element};
 
-/// A coordinate of the elements of a line. Sums are weighted by how far it is from the argmax's,
-/// so that nothing cancels when the peak is sharp.
+/// A coordinate of the elements of a line. Sums are weighted by how far it is from that of the
+/// maximum, so that nothing cancels when the peak is sharp.
 pub(crate) trait Coordinate<A>: Copy + Sync {
-    /// The coordinate of one index less that of another.
-    fn between(self, index: usize, other: usize) -> f64;
+    /// The coordinate of the element in this place.
+    fn at(self, place: usize) -> f64;
 
-    /// The coordinate that [`distance`](Coordinate::distance) is measured from.
-    fn at(self, index: usize) -> A;
+    /// What the coordinates of a part of a line that starts in this place are counted from.
+    fn origin(self, start: usize) -> f64;
 
-    /// The coordinate of `index`, which is `steps` past the argmax, less the argmax's.
-    fn distance(self, index: usize, steps: i32, argmax: A) -> A;
+    /// What [`distances`](Coordinate::distances) begins with, for a centre counted from the origin.
+    fn begin<const N: usize>(self, centre: A) -> [A; N];
 
-    /// The same of `N` elements in a row, from `index` on.
-    fn distances<const N: usize>(self, index: usize, steps: i32, argmax: A) -> [A; N];
+    /// How far the next `N` elements, from this place on, are from the centre.
+    fn distances<const N: usize>(self, next: &mut [A; N], place: usize, centre: A) -> [A; N];
 
-    /// The same across `width` neighbouring lines, each of which has its own argmax.
-    fn across<const N: usize>(
+    /// The same of the last `count` of a line, and anything beyond it.
+    fn last_distances<const N: usize>(
         self,
-        index: usize,
-        width: usize,
-        steps: [i32; N],
-        argmax: &[A; N],
+        next: &[A; N],
+        place: usize,
+        count: usize,
+        centre: A,
     ) -> [A; N];
 }
 
-/// The index itself.
-#[derive(Clone, Copy)]
-pub(crate) struct Index {
-    /// Places from one element of a line to the next.
-    pub stride: usize,
+/// A coordinate of the elements of interleaved lines.
+pub(crate) trait ColumnCoordinate<A>: Copy + Sync {
+    /// What the coordinates of lines from element `first` on are counted from.
+    fn first_origin(self, first: usize) -> f64;
+
+    /// The coordinates, from the origin, of element `index` past the first of `N` neighbouring
+    /// lines; it lies in `place` of the tensor.
+    fn across<const N: usize>(self, index: usize, place: usize) -> [A; N];
+
+    /// The same of the last few lines, and anything finite beyond them.
+    fn across_rest<const N: usize>(self, index: usize, place: usize, count: usize) -> [A; N];
 }
+
+/// The index itself: the place in the line.
+#[derive(Clone, Copy)]
+pub(crate) struct Index;
 
 impl<A: Accumulator> Coordinate<A> for Index {
     #[inline(always)]
-    fn between(self, index: usize, other: usize) -> f64 {
-        (index as f64 - other as f64) / self.stride as f64
+    fn at(self, place: usize) -> f64 {
+        place as f64
     }
 
     #[inline(always)]
-    fn at(self, _index: usize) -> A {
-        A::ZERO
+    fn origin(self, start: usize) -> f64 {
+        start as f64
     }
 
     #[inline(always)]
-    fn distance(self, _index: usize, steps: i32, _argmax: A) -> A {
-        A::from_distance(steps)
+    fn begin<const N: usize>(self, centre: A) -> [A; N] {
+        let mut next = [A::ZERO; N];
+        for (lane, distance) in next.iter_mut().enumerate() {
+            *distance = A::from_i32(lane as i32).sub(centre);
+        }
+        next
     }
 
     #[inline(always)]
-    fn distances<const N: usize>(self, _index: usize, steps: i32, _argmax: A) -> [A; N] {
-        std::array::from_fn(|lane| A::from_distance(steps + lane as i32))
+    fn distances<const N: usize>(self, next: &mut [A; N], _place: usize, _centre: A) -> [A; N] {
+        let distances = *next;
+        let step = A::from_i32(N as i32);
+        for lane in 0..N {
+            next[lane] = distances[lane].add(step);
+        }
+        distances
     }
 
     #[inline(always)]
-    fn across<const N: usize>(
+    fn last_distances<const N: usize>(
         self,
-        _index: usize,
-        _width: usize,
-        steps: [i32; N],
-        _argmax: &[A; N],
+        next: &[A; N],
+        _place: usize,
+        _count: usize,
+        _centre: A,
     ) -> [A; N] {
-        steps.map(A::from_distance)
+        *next
     }
 }
 
-/// The elements of another line.
+impl<A: Accumulator> ColumnCoordinate<A> for Index {
+    #[inline(always)]
+    fn first_origin(self, first: usize) -> f64 {
+        first as f64
+    }
+
+    #[inline(always)]
+    fn across<const N: usize>(self, index: usize, _place: usize) -> [A; N] {
+        [A::from_i32(index as i32); N]
+    }
+
+    #[inline(always)]
+    fn across_rest<const N: usize>(self, index: usize, _place: usize, _count: usize) -> [A; N] {
+        [A::from_i32(index as i32); N]
+    }
+}
+
+/// The elements of another line, or of the other lines of another tensor.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a, T>(pub &'a [T]);
 
 impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
     #[inline(always)]
-    fn between(self, index: usize, other: usize) -> f64 {
-        self.0[index].widen().to_f64() - self.0[other].widen().to_f64()
+    fn at(self, place: usize) -> f64 {
+        self.0[place].widen().to_f64()
     }
 
     #[inline(always)]
-    fn at(self, index: usize) -> T::Accumulator {
-        self.0[index].widen()
+    fn origin(self, _start: usize) -> f64 {
+        0.0
     }
 
     #[inline(always)]
-    fn distance(self, index: usize, _steps: i32, argmax: T::Accumulator) -> T::Accumulator {
-        self.0[index].widen().sub(argmax)
+    fn begin<const N: usize>(self, _centre: T::Accumulator) -> [T::Accumulator; N] {
+        [T::Accumulator::ZERO; N]
     }
 
     #[inline(always)]
     fn distances<const N: usize>(
         self,
-        index: usize,
-        _steps: i32,
-        argmax: T::Accumulator,
+        _next: &mut [T::Accumulator; N],
+        place: usize,
+        centre: T::Accumulator,
     ) -> [T::Accumulator; N] {
-        let values: &[T; N] = self.0[index..index + N]
-            .try_into()
-            .expect("a slice of N elements");
-        values.map(|value| value.widen().sub(argmax))
+        let mut lanes = self.across(0, place);
+        for lane in 0..N {
+            lanes[lane] = T::Accumulator::sub(lanes[lane], centre);
+        }
+        lanes
     }
 
     #[inline(always)]
-    fn across<const N: usize>(
+    fn last_distances<const N: usize>(
         self,
-        index: usize,
-        width: usize,
-        _steps: [i32; N],
-        argmax: &[T::Accumulator; N],
+        _next: &[T::Accumulator; N],
+        place: usize,
+        count: usize,
+        centre: T::Accumulator,
     ) -> [T::Accumulator; N] {
-        let mut distances = [T::Accumulator::ZERO; N];
-        let values = &self.0[index..index + width];
-        if let Ok(values) = <&[T; N]>::try_from(values) {
-            for lane in 0..N {
-                distances[lane] = values[lane].widen().sub(argmax[lane]);
-            }
-        } else {
-            for (lane, value) in values.iter().enumerate() {
-                distances[lane] = value.widen().sub(argmax[lane]);
-            }
+        let mut lanes = self.across_rest(0, place, count);
+        for lane in 0..N {
+            lanes[lane] = T::Accumulator::sub(lanes[lane], centre);
         }
-        distances
+        lanes
+    }
+}
+
+impl<T: Element> ColumnCoordinate<T::Accumulator> for Values<'_, T> {
+    #[inline(always)]
+    fn first_origin(self, _first: usize) -> f64 {
+        0.0
+    }
+
+    #[inline(always)]
+    fn across<const N: usize>(self, _index: usize, place: usize) -> [T::Accumulator; N] {
+        let (values, _) = self.0[place..].as_chunks::<N>();
+        let mut lanes = [T::Accumulator::ZERO; N];
+        for lane in 0..N {
+            lanes[lane] = values[0][lane].widen();
+        }
+        lanes
+    }
+
+    #[inline(always)]
+    fn across_rest<const N: usize>(
+        self,
+        _index: usize,
+        place: usize,
+        count: usize,
+    ) -> [T::Accumulator; N] {
+        let mut lanes = [T::Accumulator::ZERO; N];
+        for (lane, value) in lanes.iter_mut().zip(&self.0[place..][..count]) {
+            *lane = value.widen();
+        }
+        lanes
     }
 }

@@ -10,17 +10,20 @@ pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
     fn from_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
     fn is_nan(self) -> bool;
-    /// The distance between two indices of a line.
-    fn from_distance(value: i32) -> Self;
-    /// `exp` of an argument that is not positive.
-    fn exp<const FMA: bool>(self) -> Self;
+    /// An index within a part of a line, or a distance between two.
+    fn from_i32(value: i32) -> Self;
+    /// `2^(self * (high + low))` for a product that is not positive.
+    fn exp2<const FMA: bool>(self, high: Self, low: Self) -> Self;
+    fn mul_add<const FMA: bool>(self, factor: Self, addend: Self) -> Self;
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
 }
 
 /// A float that tensors hold.
-pub(crate) trait Element: Copy + PartialOrd + Send + Sync + 'static {
+pub(crate) trait Element:
+    Copy + PartialOrd + Send + Sync + bytemuck::Zeroable + 'static
+{
     type Accumulator: Accumulator;
 
     const ONE: Self;
@@ -33,7 +36,7 @@ pub(crate) trait Element: Copy + PartialOrd + Send + Sync + 'static {
 }
 
 macro_rules! accumulator {
-    ($float:ty, $exp:ident) => {
+    ($float:ty, $exp2:ident, $mul_add:ident) => {
         impl Accumulator for $float {
             const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
             const NAN: Self = <$float>::NAN;
@@ -54,13 +57,18 @@ macro_rules! accumulator {
             }
 
             #[inline(always)]
-            fn from_distance(value: i32) -> Self {
+            fn from_i32(value: i32) -> Self {
                 value as $float
             }
 
             #[inline(always)]
-            fn exp<const FMA: bool>(self) -> Self {
-                exp::$exp::<FMA>(self)
+            fn exp2<const FMA: bool>(self, high: Self, low: Self) -> Self {
+                exp::$exp2::<FMA>(self, high, low)
+            }
+
+            #[inline(always)]
+            fn mul_add<const FMA: bool>(self, factor: Self, addend: Self) -> Self {
+                exp::$mul_add::<FMA>(self, factor, addend)
             }
 
             #[inline(always)]
@@ -103,8 +111,8 @@ macro_rules! accumulator {
     };
 }
 
-accumulator!(f32, exp_f32);
-accumulator!(f64, exp_f64);
+accumulator!(f32, exp2_f32, mul_add_f32);
+accumulator!(f64, exp2_f64, mul_add_f64);
 
 macro_rules! half_element {
     ($half:ty) => {

@@ -5,12 +5,31 @@
 //! its neighbours (`columns`). Every operator is a reduction of the lines to a few numbers each,
 //! followed, where the result has the input's size, by a map over the elements.
 
+/// Calls a function whose last generic arguments are whether the processor fuses multiplication and
+/// addition, and whether every number weighs the same.
+macro_rules! specialised {
+    ($fma:expr, $beta:expr, $function:ident::<$($generic:tt),*>($($argument:expr),* $(,)?)) => {
+        match ($fma, $beta.is_flat()) {
+            (true, false) => $function::<$($generic,)* true, false>($($argument),*),
+            (true, true) => $function::<$($generic,)* true, true>($($argument),*),
+            (false, false) => $function::<$($generic,)* false, false>($($argument),*),
+            (false, true) => $function::<$($generic,)* false, true>($($argument),*),
+        }
+    };
+}
+
+mod beta;
 mod columns;
 mod coordinate;
 mod element;
 mod exp;
+mod finish;
+mod gradient;
+mod gradient_columns;
 mod one_hot;
 mod parallel;
+mod partial;
+mod peak;
 mod rows;
 mod soft_argmax;
 mod softmax_surrogate;
@@ -20,6 +39,9 @@ pub(crate) use element::{Accumulator, Element};
 pub(crate) use one_hot::{one_hot, sign_one_hot};
 pub(crate) use soft_argmax::{backward, forward};
 pub(crate) use softmax_surrogate::softmax_surrogate_backward;
+
+/// Numbers of state a line: `[max, sum, centre, offset]`.
+const STATE: usize = 4;
 
 /// A contiguous tensor about the dimension of the index.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! One-hots: of the first maximum, and of every maximum.
+//! One-hots: of the first maximum, and of every maximum. A NaN is larger than any number.
 
 use std::mem::MaybeUninit;
 
@@ -6,82 +6,117 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::{
-    Accumulator, Element, Lines, columns,
-    parallel::{PARALLEL, TASK, filled},
-    rows::{first_of, fold},
+    Accumulator, Element, Lines,
+    columns::WIDTH,
+    parallel::{PARALLEL, TASK, filled, zeroed},
+    peak::nan_or_peak_of,
 };
 
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
 pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
-    if lines.inner > 1 {
-        let peaks = column_peaks(values, lines);
-        return columns::map(values, lines, |out, _, outer, index| {
-            let peaks = &peaks[outer * lines.inner..(outer + 1) * lines.inner];
-            for (out, peak) in out.iter_mut().zip(peaks) {
-                let hit = peak.index == index as i32;
-                out.write(if hit { T::ONE } else { T::ZERO });
-            }
+    let Lines { n, inner, .. } = lines;
+    if inner > 1 {
+        let Peaks { indices, .. } = column_peaks(values, lines);
+        return map_columns(values, lines, |out, _, outer, index| {
+            let indices = &indices[outer * inner..][..inner];
+            mark_index(out, indices, index as i32);
         });
     }
-    map_rows(values, lines, |out, values| {
-        let peak = row_peak(values).index;
-        out.fill(MaybeUninit::new(T::ZERO));
-        out[peak as usize].write(T::ONE);
-    })
+    let mark = |out: &mut [T], values: &[T]| {
+        for (out, values) in out.chunks_exact_mut(n).zip(values.chunks_exact(n)) {
+            out[row_peak(values).1] = T::ONE;
+        }
+    };
+    let mut out = zeroed(values.len(), n);
+    if values.len() < PARALLEL {
+        mark(&mut out, values);
+    } else {
+        let rows = TASK.div_ceil(n) * n;
+        out.par_chunks_mut(rows)
+            .zip(values.par_chunks(rows))
+            .for_each(|(out, values)| mark(out, values));
+    }
+    out
 }
 
 /// 1 at every maximum, else 0; NaN throughout a line that has one.
 pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
-    if lines.inner > 1 {
-        let peaks = column_peaks(values, lines);
-        return columns::map(values, lines, |out, values, outer, _| {
-            let peaks = &peaks[outer * lines.inner..(outer + 1) * lines.inner];
-            for ((out, &value), &peak) in out.iter_mut().zip(values).zip(peaks) {
-                out.write(mark(value, peak));
-            }
+    let Lines { n, inner, .. } = lines;
+    if inner > 1 {
+        let Peaks { maxima, .. } = column_peaks(values, lines);
+        return map_columns(values, lines, |out, values, outer, _| {
+            mark_equals(out, values, &maxima[outer * inner..][..inner]);
         });
     }
-    map_rows(values, lines, |out, values| {
-        let peak = row_peak(values);
-        for (out, &value) in out.iter_mut().zip(values) {
-            out.write(mark(value, peak));
+    let mark = |out: &mut [MaybeUninit<T>], values: &[T]| {
+        for (out, values) in out.chunks_exact_mut(n).zip(values.chunks_exact(n)) {
+            mark_maxima(out, values, row_peak(values).0);
         }
+    };
+    filled(values.len(), |out| {
+        if values.len() < PARALLEL {
+            return mark(out, values);
+        }
+        let rows = TASK.div_ceil(n) * n;
+        out.par_chunks_mut(rows)
+            .zip(values.par_chunks(rows))
+            .for_each(|(out, values)| mark(out, values));
     })
 }
 
 #[inline(always)]
-fn mark<T: Element>(value: T, peak: Peak<T::Accumulator>) -> T {
-    if peak.value.is_nan() {
+fn mark_at<T: Element>(value: T, peak: T::Accumulator) -> MaybeUninit<T> {
+    MaybeUninit::new(if peak.is_nan() {
         T::round(f64::NAN)
-    } else if value.widen() == peak.value {
+    } else if value.widen() == peak {
         T::ONE
     } else {
         T::ZERO
+    })
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn mark_maxima<T: Element>(out: &mut [MaybeUninit<T>], values: &[T], peak: T::Accumulator) {
+    for (out, &value) in out.iter_mut().zip(values) {
+        *out = mark_at(value, peak);
     }
 }
 
-/// The first maximum, or the first NaN.
-#[derive(Clone, Copy)]
-struct Peak<A> {
-    value: A,
-    index: i32,
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn mark_equals<T: Element>(out: &mut [MaybeUninit<T>], values: &[T], peaks: &[T::Accumulator]) {
+    for ((out, &value), &peak) in out.iter_mut().zip(values).zip(peaks) {
+        *out = mark_at(value, peak);
+    }
 }
 
-fn map_rows<T: Element>(
-    values: &[T],
-    lines: Lines,
-    fill: impl Fn(&mut [MaybeUninit<T>], &[T]) + Sync,
-) -> Vec<T> {
-    filled(values.len(), |out| {
-        if values.len() < PARALLEL {
-            out.chunks_exact_mut(lines.n)
-                .zip(values.chunks_exact(lines.n))
-                .for_each(|(out, values)| fill(out, values));
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn mark_index<T: Element>(out: &mut [MaybeUninit<T>], indices: &[i32], index: i32) {
+    for (out, &other) in out.iter_mut().zip(indices) {
+        out.write(if other == index { T::ONE } else { T::ZERO });
+    }
+}
+
+/// The peak of a row and its index.
+fn row_peak<T: Element>(values: &[T]) -> (T::Accumulator, usize) {
+    /// Elements whose places are exact in every accumulator.
+    const BLOCK: usize = 1 << 16;
+
+    let mut blocks = values.chunks(BLOCK).map(block_peak).enumerate();
+    let (_, first) = blocks.next().expect("a line has elements");
+    blocks.fold(first, |(max, at), (block, (value, index))| {
+        if exceeds(value, max) {
+            (value, block * BLOCK + index)
         } else {
-            out.par_chunks_exact_mut(lines.n)
-                .zip(values.par_chunks_exact(lines.n))
-                .with_min_len(TASK.div_ceil(lines.n))
-                .for_each(|(out, values)| fill(out, values));
+            (max, at)
         }
     })
 }
@@ -90,72 +125,88 @@ fn map_rows<T: Element>(
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-fn row_peak<T: Element>(values: &[T]) -> Peak<T::Accumulator> {
-    const LANES: usize = 32;
-    let mut max = [T::Accumulator::NEG_INFINITY; LANES];
-    let mut nan = [false; LANES];
-    let (chunks, rest) = values.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            let value = chunk[lane].widen();
-            max[lane] = if value > max[lane] { value } else { max[lane] };
-            nan[lane] |= value.is_nan();
-        }
-    }
-    for (lane, value) in rest.iter().enumerate() {
-        let value = value.widen();
-        max[lane] = if value > max[lane] { value } else { max[lane] };
-        nan[lane] |= value.is_nan();
-    }
-
-    let (value, index) = if fold(nan, |a, b| a | b) {
-        let first = values.iter().position(|value| value.widen().is_nan());
-        (T::Accumulator::NAN, first.unwrap_or(0))
-    } else {
-        let value = fold(max, |a, b| if b > a { b } else { a });
-        (value, first_of(values, value))
-    };
-    Peak {
-        value,
-        index: index as i32,
-    }
+fn block_peak<T: Element>(block: &[T]) -> (T::Accumulator, usize) {
+    nan_or_peak_of(block)
 }
 
-fn column_peaks<T: Element>(values: &[T], lines: Lines) -> Vec<Peak<T::Accumulator>> {
-    let start = Peak {
-        value: T::Accumulator::NEG_INFINITY,
-        index: 0,
-    };
-    let mut peaks = vec![start; lines.count()];
-    let block = lines.n * lines.inner;
-    let fill = |(peaks, values): (&mut [Peak<T::Accumulator>], &[T])| {
-        for (index, row) in values.chunks_exact(lines.inner).enumerate() {
-            raise(peaks, row, index as i32);
+/// Whether a value is larger than the largest so far.
+#[inline(always)]
+fn exceeds<A: Accumulator>(value: A, max: A) -> bool {
+    value > max || (value.is_nan() && !max.is_nan())
+}
+
+/// The peak of every interleaved line, in the order of the reduced tensor.
+struct Peaks<A> {
+    maxima: Vec<A>,
+    indices: Vec<i32>,
+}
+
+fn column_peaks<T: Element>(values: &[T], lines: Lines) -> Peaks<T::Accumulator> {
+    let Lines { n, inner, .. } = lines;
+    let mut maxima = vec![T::Accumulator::NEG_INFINITY; lines.count()];
+    let mut indices = vec![0; lines.count()];
+    let tiles = maxima
+        .chunks_mut(inner)
+        .zip(indices.chunks_mut(inner))
+        .zip(values.chunks_exact(n * inner))
+        .flat_map(|((maxima, indices), values)| {
+            maxima
+                .chunks_mut(WIDTH)
+                .zip(indices.chunks_mut(WIDTH))
+                .enumerate()
+                .map(move |(tile, peaks)| (tile * WIDTH, peaks, values))
+        });
+    let raise_all = |(first, (maxima, indices), values): (usize, (&mut [_], &mut [i32]), &[T])| {
+        for (index, row) in values.chunks_exact(inner).enumerate() {
+            raise(maxima, indices, &row[first..], index as i32);
         }
     };
     if values.len() < PARALLEL {
-        peaks
-            .chunks_exact_mut(lines.inner)
-            .zip(values.chunks_exact(block))
-            .for_each(fill);
+        tiles.for_each(raise_all);
     } else {
-        peaks
-            .par_chunks_exact_mut(lines.inner)
-            .zip(values.par_chunks_exact(block))
-            .for_each(fill);
+        let tiles: Vec<_> = tiles.collect();
+        tiles
+            .into_par_iter()
+            .with_min_len(TASK.div_ceil(n * WIDTH))
+            .for_each(raise_all);
     }
-    peaks
+    Peaks { maxima, indices }
 }
 
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-fn raise<T: Element>(peaks: &mut [Peak<T::Accumulator>], row: &[T], index: i32) {
-    for (peak, value) in peaks.iter_mut().zip(row) {
+fn raise<T: Element>(maxima: &mut [T::Accumulator], indices: &mut [i32], row: &[T], index: i32) {
+    for ((max, at), value) in maxima.iter_mut().zip(indices).zip(row) {
         let value = value.widen();
-        if value > peak.value || (value.is_nan() && !peak.value.is_nan()) {
-            *peak = Peak { value, index };
-        }
+        let larger = exceeds(value, *max);
+        *max = if larger { value } else { *max };
+        *at = if larger { index } else { *at };
     }
+}
+
+/// A tensor of the input's shape, filled one index of every line of one `outer` at a time.
+fn map_columns<T: Element>(
+    values: &[T],
+    lines: Lines,
+    fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,
+) -> Vec<T> {
+    filled(values.len(), |out| {
+        let row = |(position, (out, values)): (usize, (&mut [MaybeUninit<T>], &[T]))| {
+            fill(out, values, position / lines.n, position % lines.n);
+        };
+        if values.len() < PARALLEL {
+            out.chunks_exact_mut(lines.inner)
+                .zip(values.chunks_exact(lines.inner))
+                .enumerate()
+                .for_each(row);
+        } else {
+            out.par_chunks_exact_mut(lines.inner)
+                .zip(values.par_chunks_exact(lines.inner))
+                .enumerate()
+                .with_min_len(TASK.div_ceil(lines.inner))
+                .for_each(row);
+        }
+    })
 }

@@ -2,6 +2,8 @@
 
 use std::mem::MaybeUninit;
 
+use super::Element;
+
 /// Tensors with fewer elements than this are not worth waking another thread for.
 pub(crate) const PARALLEL: usize = 1 << 15;
 
@@ -15,7 +17,7 @@ const HUGE: usize = 1 << 22;
 /// Asks for huge pages: to fault in a large result by small pages takes several times as long as to
 /// write it.
 #[cfg(target_os = "linux")]
-fn advise_huge_pages<T>(memory: &mut [MaybeUninit<T>]) {
+fn advise_huge_pages<T>(memory: &mut [T]) {
     use rustix::mm::{Advice, madvise};
 
     let bytes = memory.as_mut_ptr_range();
@@ -32,7 +34,21 @@ fn advise_huge_pages<T>(memory: &mut [MaybeUninit<T>]) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise_huge_pages<T>(_memory: &mut [MaybeUninit<T>]) {}
+fn advise_huge_pages<T>(_memory: &mut [T]) {}
+
+/// A vector of zeros, of which every `apart`-th element or so is going to be written.
+///
+/// Fresh memory is zero already: where the marks are far apart, most of its pages stay untouched.
+pub(crate) fn zeroed<T: Element>(length: usize, apart: usize) -> Vec<T> {
+    /// Bytes apart from which small pages, most of them untouched, are the quicker.
+    const SPARSE: usize = 1 << 14;
+
+    let mut vector = bytemuck::zeroed_vec(length);
+    if apart * size_of::<T>() < SPARSE {
+        advise_huge_pages(&mut vector);
+    }
+    vector
+}
 
 /// A vector of `length` elements, every one of which `fill` writes.
 pub(crate) fn filled<T>(length: usize, fill: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {

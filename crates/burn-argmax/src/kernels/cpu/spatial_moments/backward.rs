@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::{
     super::{
         Accumulator, Element,
+        beta::Beta,
         parallel::{PARALLEL, TASK, filled},
-        rows::{Beta, softmax_weight},
     },
     AXES, Extent, PAIRS, rows,
 };
@@ -81,13 +81,13 @@ pub(crate) fn backward<T: Element>(
     let map = |out: &mut [MaybeUninit<T>], map: &[T], state: &[T::Accumulator], grad: &[T]| {
         let slope = Slope::new(state, grad, beta);
         if length <= TASK {
-            return gradient(out, map, 0, extent, slope, beta.narrow);
+            return gradient(out, map, 0, extent, slope, beta);
         }
         out.par_chunks_mut(TASK)
             .zip(map.par_chunks(TASK))
             .enumerate()
             .for_each(|(index, (out, map))| {
-                gradient(out, map, index * TASK, extent, slope, beta.narrow);
+                gradient(out, map, index * TASK, extent, slope, beta);
             });
     };
     filled(heatmaps.len(), |out| {
@@ -124,18 +124,14 @@ fn gradient<T: Element>(
     start: usize,
     extent: Extent,
     slope: Slope<T::Accumulator>,
-    beta: T::Accumulator,
+    beta: Beta<T::Accumulator>,
 ) {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-    let flat = beta == T::Accumulator::ZERO;
-    match (fma, flat) {
-        (true, false) => gradient_body::<T, true, false>(out, heatmap, start, extent, slope, beta),
-        (true, true) => gradient_body::<T, true, true>(out, heatmap, start, extent, slope, beta),
-        (false, false) => {
-            gradient_body::<T, false, false>(out, heatmap, start, extent, slope, beta)
-        }
-        (false, true) => gradient_body::<T, false, true>(out, heatmap, start, extent, slope, beta),
-    }
+    specialised!(
+        fma,
+        beta,
+        gradient_body::<T>(out, heatmap, start, extent, slope, beta)
+    );
 }
 
 #[inline(always)]
@@ -145,7 +141,7 @@ fn gradient_body<T: Element, const FMA: bool, const FLAT: bool>(
     start: usize,
     extent: Extent,
     slope: Slope<T::Accumulator>,
-    beta: T::Accumulator,
+    beta: Beta<T::Accumulator>,
 ) {
     let offset = T::Accumulator::from_f64(slope.offset[0]);
     for (begin, length, [x, y, z]) in rows(start, heatmap.len(), extent, slope.centre) {
@@ -155,8 +151,8 @@ fn gradient_body<T: Element, const FMA: bool, const FLAT: bool>(
             .map(T::Accumulator::from_f64);
         let row = begin..begin + length;
         for (index, (out, value)) in out[row.clone()].iter_mut().zip(&heatmap[row]).enumerate() {
-            let e = softmax_weight::<_, FMA, FLAT>(value.widen(), slope.max, beta);
-            let distance = T::Accumulator::from_distance(x + index as i32).sub(offset);
+            let e = beta.weight::<FMA, FLAT>(value.widen(), slope.max);
+            let distance = T::Accumulator::from_i32(x + index as i32).sub(offset);
             let upstream = a.add(distance.mul(b.add(distance.mul(c))));
             // The weight comes first: where it is 0, the product stays 0 however large beta is.
             out.write(T::narrow(e.mul(upstream).mul(slope.scale)));

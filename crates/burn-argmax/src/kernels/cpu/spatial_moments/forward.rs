@@ -6,8 +6,10 @@ use rayon::prelude::*;
 use super::{
     super::{
         Accumulator, Element,
+        beta::{Beta, finite_max},
         parallel::{PARALLEL, TASK},
-        rows::{Beta, PIECE, first_of, fold, max_of, softmax_weight},
+        peak::{filled_up, peak_of, total},
+        rows::PIECE,
     },
     AXES, Extent, PAIRS, rows,
 };
@@ -173,17 +175,24 @@ fn reduce<T: Element>(
     beta: Beta<T::Accumulator>,
 ) -> Sums {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-    match (fma, covariance) {
-        (true, false) => reduce_body::<T, true, false>(piece, start, extent, beta),
-        (true, true) => reduce_body::<T, true, true>(piece, start, extent, beta),
-        (false, false) => reduce_body::<T, false, false>(piece, start, extent, beta),
-        (false, true) => reduce_body::<T, false, true>(piece, start, extent, beta),
+    if covariance {
+        specialised!(
+            fma,
+            beta,
+            reduce_body::<T, true>(piece, start, extent, beta)
+        )
+    } else {
+        specialised!(
+            fma,
+            beta,
+            reduce_body::<T, false>(piece, start, extent, beta)
+        )
     }
 }
 
 /// Reduces a piece of a map that starts at index `start` of it.
 #[inline(always)]
-fn reduce_body<T: Element, const FMA: bool, const COVARIANCE: bool>(
+fn reduce_body<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bool>(
     piece: &[T],
     start: usize,
     extent: Extent,
@@ -192,23 +201,11 @@ fn reduce_body<T: Element, const FMA: bool, const COVARIANCE: bool>(
     let mut total = Sums::EMPTY;
     for (block_index, block) in piece.chunks(BLOCK).enumerate() {
         let start = start + block_index * BLOCK;
-        let max = max_of(block);
+        let (max, place) = peak_of(block);
         if max.to_f64() > total.max {
-            let argmax = start + first_of(block, max);
-            total = total.raised(max.to_f64(), argmax, extent, beta);
+            total = total.raised(max.to_f64(), start + place, extent, beta);
         }
-        if total.max == f64::NEG_INFINITY {
-            // Masks weigh nothing; a NaN must not be lost with them.
-            if block.iter().any(|value| value.widen().is_nan()) {
-                total.sum = f64::NAN;
-            }
-            continue;
-        }
-        let sums = if beta.wide == 0.0 {
-            sum_block::<T, FMA, true, COVARIANCE>(block, start, extent, total, beta.narrow)
-        } else {
-            sum_block::<T, FMA, false, COVARIANCE>(block, start, extent, total, beta.narrow)
-        };
+        let sums = sum_block::<T, COVARIANCE, FMA, FLAT>(block, start, extent, total, beta);
         total.add(&sums);
     }
     total
@@ -216,52 +213,54 @@ fn reduce_body<T: Element, const FMA: bool, const COVARIANCE: bool>(
 
 /// The sums of the weights of a block that starts at index `start`, about the argmax of `total`.
 #[inline(always)]
-fn sum_block<T: Element, const FMA: bool, const FLAT: bool, const COVARIANCE: bool>(
+fn sum_block<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bool>(
     block: &[T],
     start: usize,
     extent: Extent,
-    total: Sums,
-    beta: T::Accumulator,
+    about: Sums,
+    beta: Beta<T::Accumulator>,
 ) -> Sums {
-    type Lanes<A> = [A; LANES];
-    let zero: Lanes<T::Accumulator> = [T::Accumulator::ZERO; LANES];
-    let max = T::Accumulator::from_f64(total.max);
-    let centre = extent.position(total.argmax);
+    let zero = [T::Accumulator::ZERO; LANES];
+    // A map of masks so far weighs nothing, but a NaN in it must not be lost.
+    let max = finite_max(T::Accumulator::from_f64(about.max));
+    let centre = extent.position(about.argmax);
     let (mut sum, mut first, mut second) = (zero, [zero; AXES], [zero; PAIRS.len()]);
 
     for (begin, length, [x, y, z]) in rows(start, block.len(), extent, centre) {
         let (mut row, mut row_x, mut row_xx) = (zero, zero, zero);
-        let x = x as i32;
-        let mut observe = |lane: usize, steps: i32, value: T| {
-            let e = softmax_weight::<_, FMA, FLAT>(value.widen(), max, beta);
-            let distance = T::Accumulator::from_distance(x + steps);
-            let product = e.mul(distance);
-            row[lane] = row[lane].add(e);
-            row_x[lane] = row_x[lane].add(product);
-            if COVARIANCE {
-                row_xx[lane] = row_xx[lane].add(product.mul(distance));
+        let mut observe = |values: [T::Accumulator; LANES], index: usize| {
+            for lane in 0..LANES {
+                let e = beta.weight::<FMA, FLAT>(values[lane], max);
+                let distance = T::Accumulator::from_i32(x as i32 + (index + lane) as i32);
+                row[lane] = row[lane].add(e);
+                row_x[lane] = e.mul_add::<FMA>(distance, row_x[lane]);
+                if COVARIANCE {
+                    row_xx[lane] = e.mul(distance).mul_add::<FMA>(distance, row_xx[lane]);
+                }
             }
         };
         let (chunks, rest) = block[begin..begin + length].as_chunks::<LANES>();
         for (index, chunk) in chunks.iter().enumerate() {
-            for (lane, &value) in chunk.iter().enumerate() {
-                observe(lane, (index * LANES + lane) as i32, value);
+            let mut values = zero;
+            for lane in 0..LANES {
+                values[lane] = chunk[lane].widen();
             }
+            observe(values, index * LANES);
         }
-        for (lane, &value) in rest.iter().enumerate() {
-            observe(lane, (chunks.len() * LANES + lane) as i32, value);
+        if !rest.is_empty() {
+            observe(filled_up(rest), chunks.len() * LANES);
         }
 
-        let y = T::Accumulator::from_distance(y as i32);
-        let z = T::Accumulator::from_distance(z as i32);
+        let y = T::Accumulator::from_i32(y as i32);
+        let z = T::Accumulator::from_i32(z as i32);
         for lane in 0..LANES {
             let (row, row_x) = (row[lane], row_x[lane]);
-            let (row_y, row_z) = (row.mul(y), row.mul(z));
             sum[lane] = sum[lane].add(row);
             first[0][lane] = first[0][lane].add(row_x);
-            first[1][lane] = first[1][lane].add(row_y);
-            first[2][lane] = first[2][lane].add(row_z);
+            first[1][lane] = row.mul_add::<FMA>(y, first[1][lane]);
+            first[2][lane] = row.mul_add::<FMA>(z, first[2][lane]);
             if COVARIANCE {
+                let (row_y, row_z) = (row.mul(y), row.mul(z));
                 let products = [
                     row_xx[lane],
                     row_x.mul(y),
@@ -277,12 +276,10 @@ fn sum_block<T: Element, const FMA: bool, const FLAT: bool, const COVARIANCE: bo
         }
     }
 
-    let total_of =
-        |lanes: Lanes<T::Accumulator>| fold(lanes.map(|lane| lane.to_f64()), |a, b| a + b);
     Sums {
-        sum: total_of(sum),
-        first: first.map(total_of),
-        second: second.map(total_of),
-        ..total
+        sum: total(sum),
+        first: first.map(total),
+        second: second.map(total),
+        ..about
     }
 }

@@ -1,0 +1,73 @@
+//! The inverse temperature, and the softmax weights that it gives.
+
+use super::Accumulator;
+
+/// `beta`, as the weights take it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beta<A> {
+    /// No larger than the largest finite value of the accumulator.
+    pub wide: f64,
+    /// `beta * log2(e)`, kept finite, and what it lacks of that.
+    high: A,
+    low: A,
+}
+
+impl<A: Accumulator> Beta<A> {
+    /// `beta`, which is finite and not negative.
+    pub fn new(beta: f64) -> Self {
+        use std::f64::consts::LOG2_E;
+        /// `log2(e)` less `LOG2_E`.
+        const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
+
+        let largest = if size_of::<A>() == 8 {
+            f64::MAX
+        } else {
+            f64::from(f32::MAX)
+        };
+        let wide = beta.min(largest);
+        let finite = beta.min(largest / 2.0);
+        let rate = finite * LOG2_E;
+        let high = A::from_f64(rate);
+        let rest = finite.mul_add(LOG2_E, -rate) + finite * LOG2_E_LOW;
+        let low = A::from_f64((rate - high.to_f64()) + rest);
+        Self { wide, high, low }
+    }
+
+    /// Whether every number weighs the same: `beta` is 0, or too small for the accumulator.
+    #[inline(always)]
+    pub fn is_flat(self) -> bool {
+        self.high == A::ZERO
+    }
+
+    /// The unnormalised weight of a value. `FLAT` is what [`is_flat`](Beta::is_flat) says; there the
+    /// product with an infinite difference would be NaN.
+    #[inline(always)]
+    pub fn weight<const FMA: bool, const FLAT: bool>(self, value: A, max: A) -> A {
+        if !FLAT {
+            value.sub(max).exp2::<FMA>(self.high, self.low)
+        } else if value == A::NEG_INFINITY {
+            A::ZERO
+        } else {
+            // 1 for a number, NaN for a NaN or an infinity.
+            value.mul(A::ZERO).add(A::ONE)
+        }
+    }
+
+    /// How much sums about one maximum shrink when the maximum grows to another.
+    #[inline(always)]
+    pub fn rescale(self, from: f64, to: f64) -> f64 {
+        if from == f64::NEG_INFINITY {
+            0.0
+        } else if self.is_flat() {
+            1.0
+        } else {
+            (self.wide * (from - to)).exp()
+        }
+    }
+}
+
+/// What weights are taken about, where all may be masked: of `-inf` less this, the weight is 0.
+#[inline(always)]
+pub(crate) fn finite_max<A: Accumulator>(max: A) -> A {
+    if max == A::NEG_INFINITY { A::ZERO } else { max }
+}

@@ -1,0 +1,57 @@
+//! The softmax sums of a part of a line, which add up to those of the line.
+
+use super::{Accumulator, beta::Beta};
+
+/// The sums about the maximum of a part of a line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Partial {
+    /// The largest value that is not NaN.
+    pub max: f64,
+    /// The coordinate of the first maximum.
+    pub centre: f64,
+    /// `sum_i exp(beta * (x_i - max))`; NaN where a value is, or is `+inf`.
+    pub sum: f64,
+    /// The same sum, weighted by how far the coordinate of `i` is from the centre.
+    pub weighted: f64,
+}
+
+impl Partial {
+    /// Nothing yet.
+    pub const EMPTY: Self = Self {
+        max: f64::NEG_INFINITY,
+        centre: 0.0,
+        sum: 0.0,
+        weighted: 0.0,
+    };
+
+    /// The same sums about a maximum that is no smaller, found elsewhere.
+    #[inline(always)]
+    pub fn raised<A: Accumulator>(self, max: f64, centre: f64, beta: Beta<A>) -> Self {
+        let scale = beta.rescale(self.max, max);
+        let shift = self.centre - centre;
+        Self {
+            max,
+            centre,
+            sum: scale * self.sum,
+            weighted: scale * (self.weighted + shift * self.sum),
+        }
+    }
+
+    /// The sums of both parts, of which `self` comes first in the line.
+    pub fn merge<A: Accumulator>(self, later: Self, beta: Beta<A>) -> Self {
+        let (mut top, low) = if later.max > self.max {
+            (later, self)
+        } else {
+            (self, later)
+        };
+        let low = low.raised(top.max, top.centre, beta);
+        top.sum += low.sum;
+        top.weighted += low.weighted;
+        top
+    }
+
+    /// Whether the line has a softmax: something that is not masked, and no NaN or `+inf`.
+    pub fn is_valid(self) -> bool {
+        self.max > f64::NEG_INFINITY && !self.sum.is_nan()
+    }
+}
