@@ -1,4 +1,4 @@
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData, s};
 use burn_argmax::{
     Coordinates, reference, soft_argmax, soft_argmax_moments, spatial_soft_argmax,
     spatial_soft_argmax_moments,
@@ -6,6 +6,7 @@ use burn_argmax::{
 use burn_argmax_tests::{
     check::{assert_bits, assert_exact, assert_within},
     data::{tensor, uniform, values, widen},
+    device::computes,
     oracle_spatial::moments,
 };
 
@@ -57,6 +58,7 @@ fn matches_the_oracle_on_awkward_shapes() {
         assert_moments([2, 1, 1, 6], beta, &device);
         assert_moments([1, 2, 6, 1], beta, &device);
         assert_moments([1, 2, 3, 4, 18], beta, &device);
+        assert_moments([3, 1, 9, 40], beta, &device);
     }
 }
 
@@ -64,6 +66,7 @@ fn matches_the_oracle_on_awkward_shapes() {
 fn a_volume_of_many_pieces() {
     let Some(device) = device() else { return };
     assert_moments([1, 1, 33, 47, 65], 1.0, &device);
+    assert_moments([2, 1, 180, 512], 1.0, &device);
 }
 
 #[test]
@@ -132,14 +135,67 @@ fn moments_along_any_dim() {
     assert_within(&values(got.variance), &variance, |_| 1e-4);
 }
 
+#[track_caller]
+fn assert_layout_is_ignored(view: Tensor<4>) {
+    let copy = Tensor::from_data(view.to_data(), (&view.device(), view.dtype()));
+    let op = |x: &Tensor<4>| spatial_soft_argmax_moments(x.clone(), 3.0, Coordinates::Index);
+    let (got, want) = (op(&view), op(&copy));
+    assert_bits(got.mean, want.mean);
+    assert_bits(got.covariance, want.covariance);
+}
+
+/// With one channel, the views reach the kernels as they lie.
 #[test]
 fn a_view_gives_what_its_copy_gives() {
     let Some(device) = device() else { return };
     let x = tensor(&uniform(2, 2 * 3 * 9 * 8), [2, 3, 9, 8], &device);
-    let view = x.swap_dims(2, 3);
-    let copy = Tensor::from_data(view.to_data(), (&device, view.dtype()));
-    let op = |x| spatial_soft_argmax(x, 3.0, Coordinates::Index);
-    assert_bits(op(view), op(copy));
+    assert_layout_is_ignored(x.clone().swap_dims(2, 3));
+    let x = x.reshape([6, 1, 9, 8]);
+    assert_layout_is_ignored(x.clone().swap_dims(2, 3));
+    assert_layout_is_ignored(x.clone().swap_dims(0, 2));
+    assert_layout_is_ignored(x.clone().slice(s![1..5, .., .., ..]));
+    assert_layout_is_ignored(x.clone().slice(s![.., .., 2..8, ..]));
+    assert_layout_is_ignored(x.clone().slice(s![.., .., .., 1..7]));
+    assert_layout_is_ignored(x.clone().slice(s![1..;2, .., .., ..]));
+    assert_layout_is_ignored(x.clone().flip([2, 3]));
+    assert_layout_is_ignored(x.clone().slice(s![2..3, .., .., ..]).expand([6, 1, 9, 8]));
+    assert_layout_is_ignored(x.slice(s![.., .., 4..5, ..]).expand([6, 1, 9, 8]));
+}
+
+#[test]
+fn keeps_the_dtype_and_rounds_once() {
+    let Some(device) = device() else { return };
+    let (shape, sizes, size) = ([2, 1, 9, 40], [9, 40], 40.0);
+    for (dtype, epsilon, sums) in [
+        (DType::F64, f64::EPSILON, 1e-14),
+        (DType::F32, f64::from(f32::EPSILON), 4e-7),
+        (DType::F16, f64::from(half::f16::EPSILON), 4e-7),
+        (DType::BF16, f64::from(half::bf16::EPSILON), 4e-7),
+    ] {
+        if !computes(&device, dtype) {
+            continue;
+        }
+        println!("{dtype:?}");
+        let data = TensorData::new(uniform(4, 2 * 9 * 40), shape);
+        let x = Tensor::<4>::from_data(data.convert_dtype(dtype), (&device, dtype));
+        let (mean, covariance): (Vec<_>, Vec<_>) = values(x.clone())
+            .chunks(9 * 40)
+            .map(|map| {
+                let moments = moments(map, &sizes, 0.6);
+                (moments.mean, moments.covariance.concat())
+            })
+            .unzip();
+
+        // Sums run in f32 below f64; the rounding to the dtype comes on top.
+        let got = spatial_soft_argmax_moments(x, 0.6, Coordinates::Index);
+        assert_eq!([got.mean.dtype(), got.covariance.dtype()], [dtype; 2]);
+        assert_within(&values(got.mean), &mean.concat(), |want| {
+            epsilon * want.abs() + sums * size
+        });
+        assert_within(&values(got.covariance), &covariance.concat(), |want| {
+            epsilon * want.abs() + 5.0 * sums * size * size
+        });
+    }
 }
 
 #[test]
@@ -163,6 +219,62 @@ fn extremes_stay_in_their_map() {
     assert_exact(&values(moments.mean), &want);
     let flat = values(spatial_soft_argmax(heatmaps, 0.0, Coordinates::Index));
     assert_exact(&flat[..4], &[1.0, 0.5, 1.0, 0.5]);
+}
+
+#[test]
+fn extremes_of_long_maps() {
+    let Some(device) = device() else { return };
+    let (height, width) = (180, 512);
+    let last = height * width - 1;
+    let map = |level: f32, entries: &[(usize, f32)]| {
+        let mut map = vec![level; height * width];
+        for &(at, x) in entries {
+            map[at] = x;
+        }
+        map
+    };
+    let maps = [
+        map(0.0, &[(last, 1e-3)]),
+        map(0.0, &[(0, 2.0), (last, 2.0)]),
+        map(-INF, &[(width + 1, 7.0), (last, 7.0)]),
+        map(-INF, &[(last, f32::MIN)]),
+        map(-INF, &[(last / 2, f32::NAN)]),
+        map(0.0, &[(last / 3, INF)]),
+        map(-INF, &[]),
+    ];
+    let heatmaps = tensor(&maps.concat(), [7, 1, height, width], &device);
+    let bad = f64::NAN;
+    let mean = [
+        [511.0, 179.0],
+        [255.5, 89.5],
+        [256.0, 90.0],
+        [511.0, 179.0],
+        [bad; 2],
+        [bad; 2],
+        [bad; 2],
+    ];
+    let spread = |x: f64, y: f64| [x * x, x * y, x * y, y * y];
+    let covariance = [
+        [0.0; 4],
+        spread(255.5, 89.5),
+        spread(255.0, 89.0),
+        [0.0; 4],
+        [bad; 4],
+        [bad; 4],
+        [bad; 4],
+    ];
+    let got = spatial_soft_argmax(heatmaps.clone(), 1e10, Coordinates::Index);
+    assert_exact(&values(got), &mean.concat());
+    let got = spatial_soft_argmax_moments(heatmaps.clone(), 1e10, Coordinates::Index);
+    assert_exact(&values(got.mean), &mean.concat());
+    assert_within(&values(got.covariance), &covariance.concat(), |want| {
+        1e-6 * want
+    });
+
+    let got = spatial_soft_argmax_moments(heatmaps, 0.0, Coordinates::Index);
+    let centre = [255.5, 89.5];
+    let flat = [&centre, &centre, &mean[2], &mean[3]].map(|at| at.to_vec());
+    assert_within(&values(got.mean)[..8], &flat.concat(), |_| 4e-7 * 512.0);
 }
 
 #[test]

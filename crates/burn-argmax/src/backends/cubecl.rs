@@ -39,6 +39,24 @@ impl ArgmaxOps for CubeBackend {
         cube::softmax_surrogate_backward(logits, grad, dim, beta)
     }
 
+    fn spatial_moments_forward(
+        heatmaps: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        cube::spatial_moments_forward(heatmaps, covariance, beta)
+    }
+
+    fn spatial_moments_backward(
+        heatmaps: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        covariance: bool,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        cube::spatial_moments_backward(heatmaps, state, grad, covariance, beta)
+    }
+
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
         cube::sign_one_hot(values, dim)
     }
