@@ -141,11 +141,10 @@ impl ArgmaxOps for Flex {
         beta: f64,
     ) -> FloatTensor<Self> {
         with_float!("straight_through_one_hot", logits, T => {
-            let (input, grad) = (Contiguous::new(logits), Contiguous::new(grad));
+            let (input, mut grad) = (Contiguous::new(logits), Contiguous::new(grad));
             let lines = Lines::along(&input.shape, dim);
-            let result =
-                cpu::softmax_surrogate_backward::<T>(input.values(), grad.values(), lines, beta);
-            tensor(result, input.shape.clone())
+            cpu::softmax_surrogate_backward::<T>(input.values(), grad.values_mut(), lines, beta);
+            grad.tensor
         })
     }
 
@@ -176,6 +175,13 @@ impl Contiguous {
         let length = self.shape.num_elements();
         let start = self.tensor.layout().start_offset();
         &self.tensor.storage::<T>()[start..start + length]
+    }
+
+    /// The elements, copied first where another tensor has them too.
+    fn values_mut<T: Stored>(&mut self) -> &mut [T] {
+        let length = self.shape.num_elements();
+        let start = self.tensor.layout().start_offset();
+        &mut self.tensor.storage_mut::<T>()[start..start + length]
     }
 }
 

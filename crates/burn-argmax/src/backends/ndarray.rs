@@ -126,14 +126,11 @@ impl ArgmaxOps for NdArray {
     ) -> FloatTensor<Self> {
         let shape = logits.shape();
         with_float!("straight_through_one_hot", logits, |input: T| {
-            let grad = cast::<T>(grad);
-            let result = cpu::softmax_surrogate_backward::<T>(
-                values(&input),
-                values(&grad),
-                lines(&shape, dim),
-                beta,
-            );
-            array(result, shape).into()
+            // Copied first where another tensor has it too.
+            let mut grad = cast::<T>(grad);
+            let slots = grad.as_slice_mut().expect("made contiguous before");
+            cpu::softmax_surrogate_backward::<T>(values(&input), slots, lines(&shape, dim), beta);
+            grad.into()
         })
     }
 

@@ -5,10 +5,15 @@ use std::mem::MaybeUninit;
 
 use multiversion::{multiversion, target::target_cfg_f};
 
-use super::{Accumulator, Element, STATE, beta::Beta, coordinate::Coordinate, peak::filled_up};
+use super::{
+    Accumulator, Element, STATE,
+    beta::Beta,
+    coordinate::{Coordinate, Index},
+    peak::{filled_up, widened},
+};
 
 /// Elements worked on side by side.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// What the gradient of one line takes from its state.
 #[derive(Clone, Copy)]
@@ -45,41 +50,121 @@ impl<A: Accumulator> Slope<A> {
     }
 }
 
-/// The gradient of a part of a contiguous line that begins in place `start` of it.
+/// Where the gradient is written.
+pub(crate) trait Slot<T> {
+    fn put(&mut self, value: T);
+}
+
+impl<T: Element> Slot<T> for T {
+    #[inline(always)]
+    fn put(&mut self, value: T) {
+        *self = value;
+    }
+}
+
+impl<T: Element> Slot<T> for MaybeUninit<T> {
+    #[inline(always)]
+    fn put(&mut self, value: T) {
+        self.write(value);
+    }
+}
+
+/// How far the coordinates of a line, in turn, are from its centre.
+pub(crate) trait Distances<A, S>: Copy {
+    /// Of the next elements, whose gradient goes to these slots.
+    fn next(&mut self, slots: &[S; LANES]) -> [A; LANES];
+
+    /// Of the last elements, and anything beyond them.
+    fn last(self, slots: &[S]) -> [A; LANES];
+}
+
+/// Indices.
+#[derive(Clone, Copy)]
+pub(crate) struct IndexDistances<A>([A; LANES]);
+
+impl<A: Accumulator> IndexDistances<A> {
+    /// Of the elements of a line from `start` on.
+    #[inline(always)]
+    pub fn new(start: usize, slope: Slope<A>) -> Self {
+        Self(Index.begin(A::from_f64(slope.centre.to_f64() - start as f64)))
+    }
+}
+
+impl<A: Accumulator, S> Distances<A, S> for IndexDistances<A> {
+    #[inline(always)]
+    fn next(&mut self, _slots: &[S; LANES]) -> [A; LANES] {
+        Index.distances(&mut self.0, 0, A::ZERO)
+    }
+
+    #[inline(always)]
+    fn last(self, _slots: &[S]) -> [A; LANES] {
+        self.0
+    }
+}
+
+/// What is in the slots, which the gradient takes the place of.
+#[derive(Clone, Copy)]
+pub(crate) struct SlotDistances<A>(A);
+
+impl<A: Accumulator> SlotDistances<A> {
+    #[inline(always)]
+    pub fn new(slope: Slope<A>) -> Self {
+        Self(slope.centre)
+    }
+}
+
+impl<T: Element> Distances<T::Accumulator, T> for SlotDistances<T::Accumulator> {
+    #[inline(always)]
+    fn next(&mut self, slots: &[T; LANES]) -> [T::Accumulator; LANES] {
+        less(widened(slots), self.0)
+    }
+
+    #[inline(always)]
+    fn last(self, slots: &[T]) -> [T::Accumulator; LANES] {
+        less(filled_up(slots), self.0)
+    }
+}
+
 #[inline(always)]
-pub(crate) fn gradient_row<T, C, const FMA: bool, const FLAT: bool>(
-    out: &mut [MaybeUninit<T>],
+fn less<A: Accumulator>(mut values: [A; LANES], centre: A) -> [A; LANES] {
+    for value in &mut values {
+        *value = value.sub(centre);
+    }
+    values
+}
+
+/// The gradient of a part of a contiguous line.
+#[inline(always)]
+pub(crate) fn gradient_row<T, S, D, const FMA: bool, const FLAT: bool>(
+    out: &mut [S],
     logits: &[T],
-    coordinate: C,
+    mut distances: D,
     slope: Slope<T::Accumulator>,
     beta: Beta<T::Accumulator>,
-    start: usize,
 ) where
     T: Element,
-    C: Coordinate<T::Accumulator>,
+    S: Slot<T>,
+    D: Distances<T::Accumulator, S>,
 {
-    let origin = coordinate.origin(start);
-    let centre = T::Accumulator::from_f64(slope.centre.to_f64() - origin);
-    let mut next = coordinate.begin::<LANES>(centre);
     let (chunks, rest) = logits.as_chunks::<LANES>();
     let (out_chunks, out_rest) = out.as_chunks_mut::<LANES>();
-    for (index, (out, chunk)) in out_chunks.iter_mut().zip(chunks).enumerate() {
-        let distances = coordinate.distances(&mut next, start + index * LANES, centre);
+    for (out, chunk) in out_chunks.iter_mut().zip(chunks) {
+        let distances = distances.next(out);
+        let values = widened(chunk);
         for lane in 0..LANES {
-            let value = slope.at::<FMA, FLAT>(chunk[lane].widen(), distances[lane], beta);
-            out[lane].write(T::narrow(value));
+            let value = slope.at::<FMA, FLAT>(values[lane], distances[lane], beta);
+            out[lane].put(T::narrow(value));
         }
     }
     if !rest.is_empty() {
-        let place = start + chunks.len() * LANES;
-        let distances = coordinate.last_distances(&next, place, rest.len(), centre);
+        let distances = distances.last(out_rest);
         let values = filled_up::<_, LANES>(rest);
         let mut slopes = [T::Accumulator::ZERO; LANES];
         for lane in 0..LANES {
             slopes[lane] = slope.at::<FMA, FLAT>(values[lane], distances[lane], beta);
         }
         for (out, slope) in out_rest.iter_mut().zip(slopes) {
-            out.write(T::narrow(slope));
+            out.put(T::narrow(slope));
         }
     }
 }
@@ -89,21 +174,21 @@ pub(crate) fn gradient_row<T, C, const FMA: bool, const FLAT: bool>(
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-pub(crate) fn gradient_part<T, C>(
-    out: &mut [MaybeUninit<T>],
+pub(crate) fn gradient_part<T, S, D>(
+    out: &mut [S],
     logits: &[T],
-    coordinate: C,
+    distances: D,
     slope: Slope<T::Accumulator>,
     beta: Beta<T::Accumulator>,
-    start: usize,
 ) where
     T: Element,
-    C: Coordinate<T::Accumulator>,
+    S: Slot<T>,
+    D: Distances<T::Accumulator, S>,
 {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     specialised!(
         fma,
         beta,
-        gradient_row::<T, C>(out, logits, coordinate, slope, beta, start)
+        gradient_row::<T, S, D>(out, logits, distances, slope, beta)
     );
 }

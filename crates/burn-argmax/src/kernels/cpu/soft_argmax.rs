@@ -11,7 +11,7 @@ use super::{
     columns,
     coordinate::Index,
     finish::{finish, finish_columns},
-    gradient::{Slope, gradient_part, gradient_row},
+    gradient::{IndexDistances, Slope, gradient_part, gradient_row},
     gradient_columns::gradient_columns,
     parallel::{PARALLEL, TASK, filled},
     rows::reduce_line,
@@ -88,7 +88,9 @@ pub(crate) fn backward<T: Element>(
 ) -> Vec<T> {
     let beta = Beta::new(beta);
     if lines.inner > 1 {
-        return gradient_columns(logits, state, Some(grad), lines, Index, beta);
+        return filled(logits.len(), |out| {
+            gradient_columns(out, logits, state, Some(grad), lines, Index, beta);
+        });
     }
     let n = lines.n;
     let (states, _) = state.as_chunks::<STATE>();
@@ -103,7 +105,8 @@ pub(crate) fn backward<T: Element>(
                         .zip(logits.par_chunks(TASK))
                         .enumerate()
                         .for_each(|(part, (out, logits))| {
-                            gradient_part(out, logits, Index, slope, beta, part * TASK);
+                            let distances = IndexDistances::new(part * TASK, slope);
+                            gradient_part(out, logits, distances, slope, beta);
                         });
                 });
         } else if logits.len() < PARALLEL {
@@ -155,6 +158,7 @@ fn backward_each<T: Element, const FMA: bool, const FLAT: bool>(
         .zip(states.iter().zip(grad))
     {
         let slope = Slope::new(*state, grad.widen(), beta);
-        gradient_row::<T, Index, FMA, FLAT>(out, logits, Index, slope, beta, 0);
+        let distances = IndexDistances::new(0, slope);
+        gradient_row::<T, _, _, FMA, FLAT>(out, logits, distances, slope, beta);
     }
 }
