@@ -9,7 +9,13 @@ pub const LENGTHS: [usize; 6] = [1, 2, 31, 1023, 1025, 65_537];
 /// The awkward shapes, each with the dimension of the index.
 pub fn shapes() -> Vec<([usize; 3], usize)> {
     let rows = LENGTHS.map(|n| ([3, 1, n], 2));
-    let columns = [([2, 31, 3], 1), ([1, 1025, 5], 1), ([31, 1, 2], 0)];
+    let columns = [
+        ([2, 31, 3], 1),
+        ([1, 1025, 5], 1),
+        ([31, 1, 2], 0),
+        ([2, 31, 600], 1),
+        ([1, 4099, 37], 1),
+    ];
     let few = [([1, 1, 31], 2), ([0, 1, 31], 2), ([2, 31, 0], 1)];
     rows.into_iter().chain(columns).chain(few).collect()
 }
@@ -18,6 +24,38 @@ pub fn shapes() -> Vec<([usize; 3], usize)> {
 pub fn uniform(seed: u64, count: usize) -> Vec<f32> {
     let mut rng = StdRng::seed_from_u64(seed);
     (0..count).map(|_| rng.random_range(-4.0..4.0)).collect()
+}
+
+/// Lines of `n` values: the first with what has no softmax, masks, ties and huge values, the others
+/// like [`uniform`].
+pub fn extreme_lines(lines: usize, n: usize) -> Vec<f32> {
+    let mut values = uniform(30, lines * n);
+    let specials = [
+        (1, 11, f32::NAN),
+        (2, 0, f32::INFINITY),
+        (4, 0, f32::NEG_INFINITY),
+        (4, 2, f32::NEG_INFINITY),
+        (4, 9, f32::NEG_INFINITY),
+        (5, 2, 5.0),
+        (5, 15, 5.0),
+        (6, 3, f32::MAX),
+        (6, 4, f32::MIN),
+        (7, 1, f32::INFINITY),
+        (7, 2, f32::NAN),
+    ];
+    for (line, place, value) in specials {
+        values[line * n + place] = value;
+    }
+    values[8 * n..9 * n].fill(f32::NEG_INFINITY);
+    values
+}
+
+/// Rows of `n` values, one after the other, as columns.
+pub fn transposed<T: Copy>(rows: &[T], n: usize) -> Vec<T> {
+    (0..n)
+        .flat_map(|index| rows.iter().skip(index).step_by(n))
+        .copied()
+        .collect()
 }
 
 /// The same values in double precision.

@@ -5,6 +5,7 @@ use burn::tensor::Device;
 #[path = "."]
 mod files {
     mod bins_and_argmin;
+    mod columns;
     mod dtypes;
     mod errors;
     mod extremes;
@@ -32,6 +33,7 @@ macro_rules! forward {
     ($($extra:tt)*) => {
         include_files! {
             bins_and_argmin in "bins_and_argmin.rs",
+            columns in "columns.rs",
             dtypes in "dtypes.rs",
             errors in "errors.rs",
             extremes in "extremes.rs",
@@ -53,6 +55,7 @@ macro_rules! gradient {
             use super::device;
 
             include_files! {
+                columns in "gradient/columns.rs",
                 double_use in "gradient/double_use.rs",
                 dtypes in "gradient/dtypes.rs",
                 extremes in "gradient/extremes.rs",

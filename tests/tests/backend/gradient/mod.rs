@@ -1,3 +1,4 @@
+mod columns;
 mod double_use;
 mod dtypes;
 mod extremes;

@@ -4,6 +4,13 @@
 //! elements of one index: contiguous where `inner` is 1 (`rows`), and otherwise interleaved with
 //! its neighbours (`columns`). Every operator is a reduction of the lines to a few numbers each,
 //! followed, where the result has the input's size, by a map over the elements.
+//!
+//! Weights come from `beta` and `exp`, the sums of a part of a line are a `partial`, taken over a
+//! `coordinate` about the line's `peak`, and `finish` makes result and state of them; `gradient` and
+//! `gradient_columns` map the state over the line again. `parallel` says how work is shared.
+//!
+//! The arithmetic is safe code in a form that the compiler turns into vectors: fixed arrays of lanes,
+//! one condition a loop, no call that it may leave standing in one.
 
 /// Calls a function whose last generic arguments are whether the processor fuses multiplication and
 /// addition, and whether every number weighs the same.
