@@ -15,18 +15,22 @@ use crate::{
 };
 
 /// Runs an expression with `T` bound to the element type of a float tensor, and `$input` to its
-/// contiguous array.
+/// elements, one after the other.
 macro_rules! with_float {
     ($op:literal, $tensor:expr, |$input:ident: $T:ident| $body:expr) => {
         match $tensor {
             NdArrayTensor::F32(storage) => {
                 type $T = f32;
-                let $input = contiguous(storage.into_shared());
+                let contiguous = storage.view();
+                let contiguous = contiguous.as_standard_layout();
+                let $input = contiguous.as_slice().expect("made contiguous");
                 $body
             }
             NdArrayTensor::F64(storage) => {
                 type $T = f64;
-                let $input = contiguous(storage.into_shared());
+                let contiguous = storage.view();
+                let contiguous = contiguous.as_standard_layout();
+                let $input = contiguous.as_slice().expect("made contiguous");
                 $body
             }
             other => panic!("{}: dtype must be f32 or f64, got {:?}", $op, other.dtype()),
@@ -42,7 +46,7 @@ impl ArgmaxOps for NdArray {
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let shape = logits.shape();
         with_float!("soft_argmax", logits, |input: T| {
-            let (results, state) = cpu::forward::<T>(values(&input), lines(&shape, dim), beta);
+            let (results, state) = cpu::forward::<T>(input, lines(&shape, dim), beta);
             (
                 array(results, with_dim_size(&shape, dim, 1)).into(),
                 array(state, with_dim_size(&shape, dim, 4)).into(),
@@ -61,7 +65,7 @@ impl ArgmaxOps for NdArray {
         with_float!("soft_argmax", logits, |input: T| {
             let (state, grad) = (cast::<T>(state), cast::<T>(grad));
             let result = cpu::backward::<T>(
-                values(&input),
+                input,
                 values(&state),
                 values(&grad),
                 lines(&shape, dim),
@@ -79,8 +83,7 @@ impl ArgmaxOps for NdArray {
         let shape = heatmaps.shape();
         with_float!("spatial_soft_argmax", heatmaps, |input: T| {
             let extent = Extent::of(&shape);
-            let (moments, state) =
-                spatial_moments::forward::<T>(values(&input), extent, covariance, beta);
+            let (moments, state) = spatial_moments::forward::<T>(input, extent, covariance, beta);
             (table(moments, &shape).into(), table(state, &shape).into())
         })
     }
@@ -96,7 +99,7 @@ impl ArgmaxOps for NdArray {
         with_float!("spatial_soft_argmax", heatmaps, |input: T| {
             let (state, grad) = (cast::<T>(state), cast::<T>(grad));
             let result = spatial_moments::backward::<T>(
-                values(&input),
+                input,
                 values(&state),
                 values(&grad),
                 Extent::of(&shape),
@@ -114,7 +117,7 @@ impl ArgmaxOps for NdArray {
     ) -> FloatTensor<Self> {
         let shape = logits.shape();
         with_float!("straight_through_one_hot", logits, |input: T| {
-            array(cpu::one_hot::<T>(values(&input), lines(&shape, dim)), shape).into()
+            array(cpu::one_hot::<T>(input, lines(&shape, dim)), shape).into()
         })
     }
 
@@ -129,7 +132,7 @@ impl ArgmaxOps for NdArray {
             // Copied first where another tensor has it too.
             let mut grad = cast::<T>(grad);
             let slots = grad.as_slice_mut().expect("made contiguous before");
-            cpu::softmax_surrogate_backward::<T>(values(&input), slots, lines(&shape, dim), beta);
+            cpu::softmax_surrogate_backward::<T>(input, slots, lines(&shape, dim), beta);
             grad.into()
         })
     }
@@ -137,11 +140,7 @@ impl ArgmaxOps for NdArray {
     fn sign_one_hot(input: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
         let shape = input.shape();
         with_float!("sign_one_hot", input, |input: T| {
-            array(
-                cpu::sign_one_hot::<T>(values(&input), lines(&shape, dim)),
-                shape,
-            )
-            .into()
+            array(cpu::sign_one_hot::<T>(input, lines(&shape, dim)), shape).into()
         })
     }
 }
