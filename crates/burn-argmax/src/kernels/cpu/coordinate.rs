@@ -131,8 +131,8 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
         centre: T::Accumulator,
     ) -> [T::Accumulator; N] {
         let mut lanes = self.across(0, place);
-        for lane in 0..N {
-            lanes[lane] = T::Accumulator::sub(lanes[lane], centre);
+        for lane in &mut lanes {
+            *lane = lane.sub(centre);
         }
         lanes
     }
@@ -146,8 +146,8 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
         centre: T::Accumulator,
     ) -> [T::Accumulator; N] {
         let mut lanes = self.across_rest(0, place, count);
-        for lane in 0..N {
-            lanes[lane] = T::Accumulator::sub(lanes[lane], centre);
+        for lane in &mut lanes {
+            *lane = lane.sub(centre);
         }
         lanes
     }
