@@ -7,8 +7,9 @@ use super::{
     super::{
         Accumulator, Element,
         beta::{Beta, finite_max},
+        coordinate::{Coordinate, Index},
         parallel::{PARALLEL, TASK},
-        peak::{filled_up, peak_of, total},
+        peak::{filled_up, peak_of, total, widened},
         rows::PIECE,
     },
     AXES, Extent, PAIRS, rows,
@@ -227,42 +228,29 @@ fn sum_block<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bo
     let (mut sum, mut first, mut second) = (zero, [zero; AXES], [zero; PAIRS.len()]);
 
     for (begin, length, [x, y, z]) in rows(start, block.len(), extent, centre) {
-        let (mut row, mut row_x, mut row_xx) = (zero, zero, zero);
-        let mut observe = |values: [T::Accumulator; LANES], index: usize| {
-            for lane in 0..LANES {
-                let e = beta.weight::<FMA, FLAT>(values[lane], max);
-                let distance = T::Accumulator::from_i32(x as i32 + (index + lane) as i32);
-                row[lane] = row[lane].add(e);
-                row_x[lane] = e.mul_add::<FMA>(distance, row_x[lane]);
-                if COVARIANCE {
-                    row_xx[lane] = e.mul(distance).mul_add::<FMA>(distance, row_xx[lane]);
-                }
-            }
-        };
+        let mut row = Row::<T::Accumulator>::EMPTY;
+        let mut next = Index.begin(T::Accumulator::from_i32(-x as i32));
         let (chunks, rest) = block[begin..begin + length].as_chunks::<LANES>();
-        for (index, chunk) in chunks.iter().enumerate() {
-            let mut values = zero;
-            for lane in 0..LANES {
-                values[lane] = chunk[lane].widen();
-            }
-            observe(values, index * LANES);
+        for chunk in chunks {
+            let distances = Index.distances(&mut next, 0, T::Accumulator::ZERO);
+            row.observe::<COVARIANCE, FMA, FLAT>(widened(chunk), distances, max, beta);
         }
         if !rest.is_empty() {
-            observe(filled_up(rest), chunks.len() * LANES);
+            row.observe::<COVARIANCE, FMA, FLAT>(filled_up(rest), next, max, beta);
         }
 
         let y = T::Accumulator::from_i32(y as i32);
         let z = T::Accumulator::from_i32(z as i32);
         for lane in 0..LANES {
-            let (row, row_x) = (row[lane], row_x[lane]);
-            sum[lane] = sum[lane].add(row);
+            let (row_sum, row_x) = (row.sum[lane], row.x[lane]);
+            sum[lane] = sum[lane].add(row_sum);
             first[0][lane] = first[0][lane].add(row_x);
-            first[1][lane] = row.mul_add::<FMA>(y, first[1][lane]);
-            first[2][lane] = row.mul_add::<FMA>(z, first[2][lane]);
+            first[1][lane] = row_sum.mul_add::<FMA>(y, first[1][lane]);
+            first[2][lane] = row_sum.mul_add::<FMA>(z, first[2][lane]);
             if COVARIANCE {
-                let (row_y, row_z) = (row.mul(y), row.mul(z));
+                let (row_y, row_z) = (row_sum.mul(y), row_sum.mul(z));
                 let products = [
-                    row_xx[lane],
+                    row.xx[lane],
                     row_x.mul(y),
                     row_x.mul(z),
                     row_y.mul(y),
@@ -281,5 +269,40 @@ fn sum_block<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bo
         first: first.map(total),
         second: second.map(total),
         ..about
+    }
+}
+
+/// The sums of a part of a row, lane by lane: of the weights, and of these weighted by the distance
+/// along x and by its square.
+struct Row<A> {
+    sum: [A; LANES],
+    x: [A; LANES],
+    xx: [A; LANES],
+}
+
+impl<A: Accumulator> Row<A> {
+    const EMPTY: Self = Self {
+        sum: [A::ZERO; LANES],
+        x: [A::ZERO; LANES],
+        xx: [A::ZERO; LANES],
+    };
+
+    #[inline(always)]
+    fn observe<const COVARIANCE: bool, const FMA: bool, const FLAT: bool>(
+        &mut self,
+        values: [A; LANES],
+        distances: [A; LANES],
+        max: A,
+        beta: Beta<A>,
+    ) {
+        for lane in 0..LANES {
+            let e = beta.weight::<FMA, FLAT>(values[lane], max);
+            let distance = distances[lane];
+            self.sum[lane] = self.sum[lane].add(e);
+            self.x[lane] = e.mul_add::<FMA>(distance, self.x[lane]);
+            if COVARIANCE {
+                self.xx[lane] = e.mul(distance).mul_add::<FMA>(distance, self.xx[lane]);
+            }
+        }
     }
 }
