@@ -20,14 +20,17 @@ pub fn shapes() -> Vec<([usize; 3], usize)> {
     rows.into_iter().chain(columns).chain(few).collect()
 }
 
+/// Lengths about those of vectors, and of lines that are worked on many at a time.
+pub const SHORT: [usize; 16] = [1, 2, 3, 4, 5, 8, 10, 15, 16, 17, 19, 31, 33, 63, 64, 65];
+
 /// Values between -4 and 4.
 pub fn uniform(seed: u64, count: usize) -> Vec<f32> {
     let mut rng = StdRng::seed_from_u64(seed);
     (0..count).map(|_| rng.random_range(-4.0..4.0)).collect()
 }
 
-/// Lines of `n` values: the first with what has no softmax, masks, ties and huge values, the others
-/// like [`uniform`].
+/// Lines of `n` values, at least 9: the first with what has no softmax, masks, ties and huge values,
+/// the others like [`uniform`].
 pub fn extreme_lines(lines: usize, n: usize) -> Vec<f32> {
     let mut values = uniform(30, lines * n);
     let specials = [
@@ -44,7 +47,7 @@ pub fn extreme_lines(lines: usize, n: usize) -> Vec<f32> {
         (7, 2, f32::NAN),
     ];
     for (line, place, value) in specials {
-        values[line * n + place] = value;
+        values[line * n + place % n] = value;
     }
     values[8 * n..9 * n].fill(f32::NEG_INFINITY);
     values

@@ -5,7 +5,6 @@ use burn::tensor::Device;
 #[path = "."]
 mod files {
     mod bins_and_argmin;
-    mod columns;
     mod dtypes;
     mod errors;
     mod extremes;
@@ -13,6 +12,7 @@ mod files {
     mod layout;
     mod properties;
     mod reference;
+    mod short_lines;
     mod sign_one_hot;
     mod soft_argmax;
     mod spatial_soft_argmax;
@@ -33,12 +33,12 @@ macro_rules! forward {
     ($($extra:tt)*) => {
         include_files! {
             bins_and_argmin in "bins_and_argmin.rs",
-            columns in "columns.rs",
             dtypes in "dtypes.rs",
             errors in "errors.rs",
             extremes in "extremes.rs",
             layout in "layout.rs",
             properties in "properties.rs",
+            short_lines in "short_lines.rs",
             sign_one_hot in "sign_one_hot.rs",
             soft_argmax in "soft_argmax.rs",
             spatial_soft_argmax in "spatial_soft_argmax.rs",
@@ -55,16 +55,17 @@ macro_rules! gradient {
             use super::device;
 
             include_files! {
-                columns in "gradient/columns.rs",
                 double_use in "gradient/double_use.rs",
                 dtypes in "gradient/dtypes.rs",
                 extremes in "gradient/extremes.rs",
                 finite_differences in "gradient/finite_differences.rs",
                 golden in "gradient/golden.rs",
+                in_place in "gradient/in_place.rs",
                 layout in "gradient/layout.rs",
                 losses in "gradient/losses.rs",
                 nn in "gradient/nn.rs",
                 properties in "gradient/properties.rs",
+                short_lines in "gradient/short_lines.rs",
                 sign_one_hot in "gradient/sign_one_hot.rs",
                 soft_argmax in "gradient/soft_argmax.rs",
                 spatial_soft_argmax in "gradient/spatial_soft_argmax.rs",

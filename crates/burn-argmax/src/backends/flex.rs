@@ -48,6 +48,15 @@ macro_rules! with_float {
 }
 
 impl ArgmaxOps for Flex {
+    fn soft_argmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+        with_float!("soft_argmax", logits, T => {
+            let input = Contiguous::new(logits);
+            let lines = Lines::along(&input.shape, dim);
+            let (results, _) = cpu::forward::<T>(input.values(), lines, beta, false);
+            tensor(results, with_dim_size(&input.shape, dim, 1))
+        })
+    }
+
     fn soft_argmax_forward(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -56,7 +65,7 @@ impl ArgmaxOps for Flex {
         with_float!("soft_argmax", logits, T => {
             let input = Contiguous::new(logits);
             let lines = Lines::along(&input.shape, dim);
-            let (results, state) = cpu::forward::<T>(input.values(), lines, beta);
+            let (results, state) = cpu::forward::<T>(input.values(), lines, beta, true);
             (
                 tensor(results, with_dim_size(&input.shape, dim, 1)),
                 tensor(state, with_dim_size(&input.shape, dim, 4)),
@@ -72,17 +81,14 @@ impl ArgmaxOps for Flex {
         beta: f64,
     ) -> FloatTensor<Self> {
         with_float!("soft_argmax", logits, T => {
-            let input = Contiguous::new(logits);
             let (state, grad) = (Contiguous::new(state), Contiguous::new(grad));
+            let (state, grad) = (state.values(), grad.values());
+            let input = Contiguous::new(logits);
             let lines = Lines::along(&input.shape, dim);
-            let result = cpu::backward::<T>(
-                input.values(),
-                state.values::<<T as Element>::Accumulator>(),
-                grad.values(),
-                lines,
-                beta,
-            );
-            tensor(result, input.shape.clone())
+            input.map_or_replace::<T>(
+                |logits| cpu::backward(logits, state, grad, lines, beta),
+                |logits| cpu::backward_in_place(logits, state, grad, lines, beta),
+            )
         })
     }
 
@@ -108,17 +114,16 @@ impl ArgmaxOps for Flex {
         beta: f64,
     ) -> FloatTensor<Self> {
         with_float!("spatial_soft_argmax", heatmaps, T => {
-            let input = Contiguous::new(heatmaps);
             let (state, grad) = (Contiguous::new(state), Contiguous::new(grad));
-            let result = spatial_moments::backward::<T>(
-                input.values(),
-                state.values::<<T as Element>::Accumulator>(),
-                grad.values(),
-                Extent::of(&input.shape),
-                covariance,
-                beta,
-            );
-            tensor(result, input.shape.clone())
+            let (state, grad) = (state.values(), grad.values());
+            let input = Contiguous::new(heatmaps);
+            let extent = Extent::of(&input.shape);
+            input.map_or_replace::<T>(
+                |maps| spatial_moments::backward(maps, state, grad, extent, covariance, beta),
+                |maps| {
+                    spatial_moments::backward_in_place(maps, state, grad, extent, covariance, beta);
+                },
+            )
         })
     }
 
@@ -182,6 +187,22 @@ impl Contiguous {
         let length = self.shape.num_elements();
         let start = self.tensor.layout().start_offset();
         &mut self.tensor.storage_mut::<T>()[start..start + length]
+    }
+
+    /// A tensor of the same shape: in the memory of this one where nothing else is in it or sees it,
+    /// else in its own.
+    fn map_or_replace<T: Stored>(
+        mut self,
+        map: impl FnOnce(&[T]) -> Vec<T>,
+        replace: impl FnOnce(&mut [T]),
+    ) -> FlexTensor {
+        let is_whole = self.tensor.storage::<T>().len() == self.shape.num_elements();
+        if is_whole && self.tensor.is_unique() {
+            replace(self.values_mut());
+            self.tensor
+        } else {
+            tensor(map(self.values()), self.shape)
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use burn_core::{
     tensor::Shape,
 };
 use burn_ndarray::{NdArrayTensor, SharedArray};
-use ndarray::IxDyn;
+use ndarray::{ArrayViewD, IxDyn};
 
 use crate::{
     ArgmaxOps, Surrogate,
@@ -14,23 +14,17 @@ use crate::{
     },
 };
 
-/// Runs an expression with `T` bound to the element type of a float tensor, and `$input` to its
-/// elements, one after the other.
-macro_rules! with_float {
-    ($op:literal, $tensor:expr, |$input:ident: $T:ident| $body:expr) => {
+/// Runs an expression with `T` bound to the element type of a float tensor, and `$storage` to what it
+/// is stored in.
+macro_rules! with_storage {
+    ($op:literal, $tensor:expr, |$storage:ident: $T:ident| $body:expr) => {
         match $tensor {
-            NdArrayTensor::F32(storage) => {
+            NdArrayTensor::F32($storage) => {
                 type $T = f32;
-                let contiguous = storage.view();
-                let contiguous = contiguous.as_standard_layout();
-                let $input = contiguous.as_slice().expect("made contiguous");
                 $body
             }
-            NdArrayTensor::F64(storage) => {
+            NdArrayTensor::F64($storage) => {
                 type $T = f64;
-                let contiguous = storage.view();
-                let contiguous = contiguous.as_standard_layout();
-                let $input = contiguous.as_slice().expect("made contiguous");
                 $body
             }
             other => panic!("{}: dtype must be f32 or f64, got {:?}", $op, other.dtype()),
@@ -38,7 +32,28 @@ macro_rules! with_float {
     };
 }
 
+/// Runs an expression with `T` bound to the element type of a float tensor, and `$input` to its
+/// elements, one after the other.
+macro_rules! with_float {
+    ($op:literal, $tensor:expr, |$input:ident: $T:ident| $body:expr) => {
+        with_storage!($op, $tensor, |storage: $T| {
+            let contiguous = storage.view();
+            let contiguous = contiguous.as_standard_layout();
+            let $input = contiguous.as_slice().expect("made contiguous");
+            $body
+        })
+    };
+}
+
 impl ArgmaxOps for NdArray {
+    fn soft_argmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+        let shape = logits.shape();
+        with_float!("soft_argmax", logits, |input: T| {
+            let (results, _) = cpu::forward::<T>(input, lines(&shape, dim), beta, false);
+            array(results, with_dim_size(&shape, dim, 1)).into()
+        })
+    }
+
     fn soft_argmax_forward(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -46,7 +61,7 @@ impl ArgmaxOps for NdArray {
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let shape = logits.shape();
         with_float!("soft_argmax", logits, |input: T| {
-            let (results, state) = cpu::forward::<T>(input, lines(&shape, dim), beta);
+            let (results, state) = cpu::forward::<T>(input, lines(&shape, dim), beta, true);
             (
                 array(results, with_dim_size(&shape, dim, 1)).into(),
                 array(state, with_dim_size(&shape, dim, 4)).into(),
@@ -62,16 +77,20 @@ impl ArgmaxOps for NdArray {
         beta: f64,
     ) -> FloatTensor<Self> {
         let shape = logits.shape();
-        with_float!("soft_argmax", logits, |input: T| {
+        with_storage!("soft_argmax", logits, |storage: T| {
             let (state, grad) = (cast::<T>(state), cast::<T>(grad));
-            let result = cpu::backward::<T>(
-                input,
-                values(&state),
-                values(&grad),
-                lines(&shape, dim),
-                beta,
-            );
-            array(result, shape).into()
+            let (state, grad) = (values(&state), values(&grad));
+            let lines = lines(&shape, dim);
+            if storage.is_unique() {
+                replace(storage.into_shared(), |logits| {
+                    cpu::backward_in_place(logits, state, grad, lines, beta);
+                })
+            } else {
+                map(storage.view(), |logits| {
+                    cpu::backward(logits, state, grad, lines, beta)
+                })
+            }
+            .into()
         })
     }
 
@@ -96,17 +115,20 @@ impl ArgmaxOps for NdArray {
         beta: f64,
     ) -> FloatTensor<Self> {
         let shape = heatmaps.shape();
-        with_float!("spatial_soft_argmax", heatmaps, |input: T| {
+        with_storage!("spatial_soft_argmax", heatmaps, |storage: T| {
             let (state, grad) = (cast::<T>(state), cast::<T>(grad));
-            let result = spatial_moments::backward::<T>(
-                input,
-                values(&state),
-                values(&grad),
-                Extent::of(&shape),
-                covariance,
-                beta,
-            );
-            array(result, shape).into()
+            let (state, grad) = (values(&state), values(&grad));
+            let extent = Extent::of(&shape);
+            if storage.is_unique() {
+                replace(storage.into_shared(), |maps| {
+                    spatial_moments::backward_in_place(maps, state, grad, extent, covariance, beta);
+                })
+            } else {
+                map(storage.view(), |maps| {
+                    spatial_moments::backward(maps, state, grad, extent, covariance, beta)
+                })
+            }
+            .into()
         })
     }
 
@@ -196,6 +218,20 @@ fn array<T: Clone>(values: Vec<T>, shape: Shape) -> SharedArray<T> {
     ndarray::ArrayD::from_shape_vec(IxDyn(&dims), values)
         .expect("a kernel returns as many elements as the shape has")
         .into_shared()
+}
+
+/// An array of the same shape, in the memory of one that no other tensor sees.
+fn replace<T: Clone>(array: SharedArray<T>, write: impl FnOnce(&mut [T])) -> SharedArray<T> {
+    let mut array = contiguous(array);
+    write(array.as_slice_mut().expect("made contiguous before"));
+    array
+}
+
+/// An array of the same shape, in memory of its own.
+fn map<T: Clone>(view: ArrayViewD<T>, values: impl FnOnce(&[T]) -> Vec<T>) -> SharedArray<T> {
+    let contiguous = view.as_standard_layout();
+    let result = values(contiguous.as_slice().expect("made contiguous"));
+    array(result, Shape::from(view.shape().to_vec()))
 }
 
 /// As many numbers as there are of each map.

@@ -1,14 +1,15 @@
-mod columns;
 mod double_use;
 mod dtypes;
 mod extremes;
 mod finite_differences;
 mod golden;
+mod in_place;
 mod layout;
 mod losses;
 mod nn;
 mod properties;
 mod reference;
+mod short_lines;
 mod sign_one_hot;
 mod soft_argmax;
 mod spatial_soft_argmax;

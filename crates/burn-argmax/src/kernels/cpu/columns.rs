@@ -3,19 +3,15 @@
 use std::ops::Range;
 
 use multiversion::{multiversion, target::target_cfg_f};
-use rayon::prelude::*;
 
 use super::{
     Accumulator, Element, Lines,
     beta::{Beta, finite_max},
     coordinate::ColumnCoordinate,
-    parallel::{PARALLEL, TASK},
-    partial::Partial,
+    parallel::share,
+    partial::{LANES, Partial, Partials},
     peak::{filled_up, widened},
 };
-
-/// Lines reduced side by side.
-const LANES: usize = 16;
 
 /// Elements of each line that are held while their maximum is found and their weights are summed.
 const DEPTH: usize = 8;
@@ -39,51 +35,41 @@ where
     T: Element,
     C: ColumnCoordinate<T::Accumulator>,
 {
-    let mut partials = vec![Partial::EMPTY; lines.count()];
-    let tile = |tile: Tile<T>, partials: &mut [Partial]| {
-        if lines.n <= PIECE {
-            return reduce_tile(tile, 0..lines.n, coordinate, beta, partials);
-        }
-        let pieces: Vec<Vec<Partial>> = (0..lines.n.div_ceil(PIECE))
-            .into_par_iter()
-            .map(|piece| {
-                let mut partials = vec![Partial::EMPTY; partials.len()];
-                let rows = piece * PIECE..lines.n.min((piece + 1) * PIECE);
-                reduce_tile(tile, rows, coordinate, beta, &mut partials);
-                partials
-            })
-            .collect();
-        for piece in pieces {
-            for (total, piece) in partials.iter_mut().zip(piece) {
-                *total = total.merge(piece, beta);
-            }
-        }
-    };
-    let tiles = partials
-        .chunks_mut(lines.inner)
+    let Lines { n, inner, .. } = lines;
+    let pieces = n.div_ceil(PIECE);
+    let mut partials = vec![Partial::EMPTY; pieces * lines.count()];
+    let tasks = partials
+        .chunks_mut(inner)
         .enumerate()
-        .flat_map(|(outer, partials)| {
-            let start = outer * lines.n * lines.inner;
+        .flat_map(|(index, partials)| {
+            let (outer, piece) = (index / pieces, index % pieces);
+            let rows = piece * PIECE..n.min((piece + 1) * PIECE);
             partials
                 .chunks_mut(WIDTH)
                 .enumerate()
                 .map(move |(index, partials)| {
                     let tile = Tile {
                         values,
-                        inner: lines.inner,
-                        start: start + index * WIDTH,
+                        inner,
+                        start: outer * n * inner + index * WIDTH,
                     };
-                    (tile, partials)
+                    (tile, rows.clone(), partials)
                 })
         });
-    if values.len() < PARALLEL {
-        tiles.for_each(|(position, partials)| tile(position, partials));
-    } else {
-        let tiles: Vec<_> = tiles.collect();
-        tiles
-            .into_par_iter()
-            .with_min_len(TASK.div_ceil(lines.n * WIDTH))
-            .for_each(|(position, partials)| tile(position, partials));
+    share(tasks, values.len(), |(tile, rows, partials)| {
+        reduce_tile(tile, rows, coordinate, beta, partials);
+    });
+    if pieces > 1 {
+        let mut merged = vec![Partial::EMPTY; lines.count()];
+        let parts = partials.chunks_exact(pieces * inner);
+        for (merged, parts) in merged.chunks_exact_mut(inner).zip(parts) {
+            for part in parts.chunks_exact(inner) {
+                for (total, part) in merged.iter_mut().zip(part) {
+                    *total = total.merge(*part, beta);
+                }
+            }
+        }
+        partials = merged;
     }
     partials
 }
@@ -131,7 +117,7 @@ fn reduce_rows<T, C, const FMA: bool, const FLAT: bool>(
     T: Element,
     C: ColumnCoordinate<T::Accumulator>,
 {
-    let mut groups = [Sums::<T::Accumulator>::EMPTY; WIDTH / LANES];
+    let mut groups = [Partials::<T::Accumulator>::EMPTY; WIDTH / LANES];
     let groups = &mut groups[..partials.len().div_ceil(LANES)];
     for begin in rows.clone().step_by(DEPTH) {
         let depth = DEPTH.min(rows.end - begin);
@@ -172,23 +158,7 @@ fn reduce_rows<T, C, const FMA: bool, const FLAT: bool>(
     }
 }
 
-/// The running sums of neighbouring lines: [`Partial`], lane by lane.
-#[derive(Clone, Copy)]
-struct Sums<A> {
-    max: [A; LANES],
-    centre: [A; LANES],
-    sum: [f64; LANES],
-    weighted: [f64; LANES],
-}
-
-impl<A: Accumulator> Sums<A> {
-    const EMPTY: Self = Self {
-        max: [A::NEG_INFINITY; LANES],
-        centre: [A::ZERO; LANES],
-        sum: [0.0; LANES],
-        weighted: [0.0; LANES],
-    };
-
+impl<A: Accumulator> Partials<A> {
     /// With [`DEPTH`] more elements of each line, and their coordinates.
     #[inline(always)]
     fn observe<const FMA: bool, const FLAT: bool>(

@@ -1,8 +1,10 @@
 //! Result and state from the sums of a line.
 
-use rayon::prelude::*;
-
-use super::{Accumulator, Element, STATE, partial::Partial};
+use super::{
+    Accumulator, Element, STATE,
+    parallel::{TASK, share},
+    partial::{LANES, Partial, Partials},
+};
 
 /// The result of a line and its state, `[max, sum, centre, offset]`.
 #[inline(always)]
@@ -19,25 +21,62 @@ pub(crate) fn finish<T: Element>(partial: Partial) -> (T, [T::Accumulator; STATE
     (result, state)
 }
 
-/// Results and states of interleaved lines: each entry of the state lies `inner` from the next.
+/// [`finish`] of lines side by side, each entry of the state together. Their coordinates are exact in
+/// the accumulator.
+#[inline(always)]
+pub(crate) fn finish_each<T: Element>(
+    partials: &Partials<T::Accumulator>,
+) -> ([T; LANES], [[T::Accumulator; LANES]; STATE]) {
+    let mut results = [T::ZERO; LANES];
+    let mut state = [[T::Accumulator::NAN; LANES]; STATE];
+    for lane in 0..LANES {
+        let (max, centre) = (partials.max[lane], partials.centre[lane]);
+        let (sum, weighted) = (partials.sum[lane], partials.weighted[lane]);
+        let valid = max > T::Accumulator::NEG_INFINITY && !sum.is_nan();
+        // NaN, and all that is made of it, where there is no softmax.
+        let sum = if valid { sum } else { f64::NAN };
+        let nothing = T::Accumulator::from_f64(sum * 0.0);
+        let offset = weighted / sum;
+        results[lane] = T::round(centre.to_f64() + offset);
+        state[0][lane] = max.add(nothing);
+        state[1][lane] = T::Accumulator::from_f64(sum);
+        state[2][lane] = centre.add(nothing);
+        state[3][lane] = T::Accumulator::from_f64(offset);
+    }
+    (results, state)
+}
+
+/// Results of interleaved lines, and if it is kept the state, whose entries lie `inner` from the next.
 pub(crate) fn finish_columns<T: Element>(
     partials: &[Partial],
     inner: usize,
+    keep_state: bool,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
+    let kept = if keep_state { partials.len() } else { 0 };
     let mut results = vec![T::ZERO; partials.len()];
-    let mut state = vec![T::Accumulator::ZERO; STATE * partials.len()];
-    partials
-        .par_chunks_exact(inner)
-        .zip(results.par_chunks_exact_mut(inner))
-        .zip(state.par_chunks_exact_mut(STATE * inner))
-        .for_each(|((partials, results), state)| {
-            for (line, (partial, result)) in partials.iter().zip(results).enumerate() {
-                let (value, entries) = finish::<T>(*partial);
-                *result = value;
-                for (entry, value) in entries.into_iter().enumerate() {
-                    state[entry * inner + line] = value;
-                }
-            }
-        });
+    let mut state = vec![T::Accumulator::ZERO; STATE * kept];
+    let mut states = state.chunks_exact_mut(STATE * inner).flat_map(|state| {
+        let (max, rest) = state.split_at_mut(inner);
+        let (sum, rest) = rest.split_at_mut(inner);
+        let (centre, offset) = rest.split_at_mut(inner);
+        let peaks = max.chunks_mut(TASK).zip(sum.chunks_mut(TASK));
+        peaks.zip(centre.chunks_mut(TASK).zip(offset.chunks_mut(TASK)))
+    });
+    let tasks = partials
+        .chunks_exact(inner)
+        .zip(results.chunks_exact_mut(inner))
+        .flat_map(|(partials, results)| partials.chunks(TASK).zip(results.chunks_mut(TASK)))
+        .map(|(partials, results)| (partials, results, states.next()));
+    share(tasks, partials.len(), |(partials, results, state)| {
+        let finished = partials.iter().map(|partial| finish::<T>(*partial));
+        let results = results.iter_mut().zip(finished);
+        let Some(((max, sum), (centre, offset))) = state else {
+            return results.for_each(|(result, (value, _))| *result = value);
+        };
+        for (line, (result, (value, entries))) in results.enumerate() {
+            *result = value;
+            [max[line], sum[line], centre[line], offset[line]] = entries;
+        }
+    });
     (results, state)
 }

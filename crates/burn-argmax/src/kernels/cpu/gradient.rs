@@ -51,8 +51,10 @@ impl<A: Accumulator> Slope<A> {
 }
 
 /// Where the gradient is written.
-pub(crate) trait Slot<T> {
+pub(crate) trait Slot<T>: Send + Sized {
     fn put(&mut self, value: T);
+
+    fn put_all(slots: &mut [Self], values: &[T]);
 }
 
 impl<T: Element> Slot<T> for T {
@@ -60,12 +62,85 @@ impl<T: Element> Slot<T> for T {
     fn put(&mut self, value: T) {
         *self = value;
     }
+
+    #[inline(always)]
+    fn put_all(slots: &mut [Self], values: &[T]) {
+        slots.copy_from_slice(values);
+    }
 }
 
 impl<T: Element> Slot<T> for MaybeUninit<T> {
     #[inline(always)]
     fn put(&mut self, value: T) {
         self.write(value);
+    }
+
+    #[inline(always)]
+    fn put_all(slots: &mut [Self], values: &[T]) {
+        slots.write_copy_of_slice(values);
+    }
+}
+
+/// Where the logits are read.
+pub(crate) trait Logits<T: Element, S>: Copy + Sync {
+    /// `length` of them, from place `start` on.
+    fn part(self, start: usize, length: usize) -> Self;
+
+    /// All of them, whose gradient goes to these slots.
+    fn all<'a>(&'a self, slots: &'a [S]) -> &'a [T];
+
+    /// Of the elements in place `start` and after, whose gradient goes to these slots.
+    fn chunk(self, start: usize, slots: &[S; LANES]) -> [T::Accumulator; LANES];
+
+    /// The same of the last elements, and masks beyond them.
+    fn rest(self, start: usize, slots: &[S]) -> [T::Accumulator; LANES];
+}
+
+impl<T: Element, S> Logits<T, S> for &[T] {
+    #[inline(always)]
+    fn part(self, start: usize, length: usize) -> Self {
+        &self[start..start + length]
+    }
+
+    #[inline(always)]
+    fn all<'a>(&'a self, _slots: &'a [S]) -> &'a [T] {
+        self
+    }
+
+    #[inline(always)]
+    fn chunk(self, start: usize, _slots: &[S; LANES]) -> [T::Accumulator; LANES] {
+        widened(&self[start..].as_chunks().0[0])
+    }
+
+    #[inline(always)]
+    fn rest(self, start: usize, _slots: &[S]) -> [T::Accumulator; LANES] {
+        filled_up(&self[start..])
+    }
+}
+
+/// In the slots, whose place the gradient takes.
+#[derive(Clone, Copy)]
+pub(crate) struct Here;
+
+impl<T: Element> Logits<T, T> for Here {
+    #[inline(always)]
+    fn part(self, _start: usize, _length: usize) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn all<'a>(&'a self, slots: &'a [T]) -> &'a [T] {
+        slots
+    }
+
+    #[inline(always)]
+    fn chunk(self, _start: usize, slots: &[T; LANES]) -> [T::Accumulator; LANES] {
+        widened(slots)
+    }
+
+    #[inline(always)]
+    fn rest(self, _start: usize, slots: &[T]) -> [T::Accumulator; LANES] {
+        filled_up(slots)
     }
 }
 
@@ -135,35 +210,36 @@ fn less<A: Accumulator>(mut values: [A; LANES], centre: A) -> [A; LANES] {
 
 /// The gradient of a part of a contiguous line.
 #[inline(always)]
-pub(crate) fn gradient_row<T, S, D, const FMA: bool, const FLAT: bool>(
+pub(crate) fn gradient_row<T, S, L, D, const FMA: bool, const FLAT: bool>(
     out: &mut [S],
-    logits: &[T],
+    logits: L,
     mut distances: D,
     slope: Slope<T::Accumulator>,
     beta: Beta<T::Accumulator>,
 ) where
     T: Element,
     S: Slot<T>,
+    L: Logits<T, S>,
     D: Distances<T::Accumulator, S>,
 {
-    let (chunks, rest) = logits.as_chunks::<LANES>();
-    let (out_chunks, out_rest) = out.as_chunks_mut::<LANES>();
-    for (out, chunk) in out_chunks.iter_mut().zip(chunks) {
+    let (chunks, rest) = out.as_chunks_mut::<LANES>();
+    let start = chunks.len() * LANES;
+    for (index, out) in chunks.iter_mut().enumerate() {
         let distances = distances.next(out);
-        let values = widened(chunk);
+        let values = logits.chunk(index * LANES, out);
         for lane in 0..LANES {
             let value = slope.at::<FMA, FLAT>(values[lane], distances[lane], beta);
             out[lane].put(T::narrow(value));
         }
     }
     if !rest.is_empty() {
-        let distances = distances.last(out_rest);
-        let values = filled_up::<_, LANES>(rest);
+        let distances = distances.last(rest);
+        let values = logits.rest(start, rest);
         let mut slopes = [T::Accumulator::ZERO; LANES];
         for lane in 0..LANES {
             slopes[lane] = slope.at::<FMA, FLAT>(values[lane], distances[lane], beta);
         }
-        for (out, slope) in out_rest.iter_mut().zip(slopes) {
+        for (out, slope) in rest.iter_mut().zip(slopes) {
             out.put(T::narrow(slope));
         }
     }
@@ -174,21 +250,22 @@ pub(crate) fn gradient_row<T, S, D, const FMA: bool, const FLAT: bool>(
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-pub(crate) fn gradient_part<T, S, D>(
+pub(crate) fn gradient_part<T, S, L, D>(
     out: &mut [S],
-    logits: &[T],
+    logits: L,
     distances: D,
     slope: Slope<T::Accumulator>,
     beta: Beta<T::Accumulator>,
 ) where
     T: Element,
     S: Slot<T>,
+    L: Logits<T, S>,
     D: Distances<T::Accumulator, S>,
 {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     specialised!(
         fma,
         beta,
-        gradient_row::<T, S, D>(out, logits, distances, slope, beta)
+        gradient_row::<T, S, L, D>(out, logits, distances, slope, beta)
     );
 }

@@ -3,14 +3,13 @@
 use std::ops::Range;
 
 use multiversion::{multiversion, target::target_cfg_f};
-use rayon::prelude::*;
 
 use super::{
     Accumulator, Element, Lines, STATE,
     beta::Beta,
     coordinate::Index,
-    gradient::{LANES, Slot},
-    parallel::{PARALLEL, TASK},
+    gradient::{LANES, Logits, Slot},
+    parallel::{TASK, share},
     peak::{filled_up, widened},
 };
 
@@ -23,20 +22,20 @@ const ROWS: usize = 16;
 
 /// What the gradients of neighbouring lines take from their state, a slice for each.
 #[derive(Clone, Copy)]
-struct Slopes<'a, A> {
-    max: &'a [A],
-    centre: &'a [A],
-    offset: &'a [A],
+pub(crate) struct Slopes<'a, A> {
+    pub max: &'a [A],
+    pub centre: &'a [A],
+    pub offset: &'a [A],
     /// `beta / sum`.
-    scale: &'a [A],
-    grad: &'a [A],
+    pub scale: &'a [A],
+    pub grad: &'a [A],
 }
 
 /// The gradient. `state` is `[max, sum, centre, offset]` along the dimension of the index, and `grad`
 /// the upstream gradient of every line, 1 where it is `None`.
-pub(crate) fn gradient_columns<T, S, C>(
+pub(crate) fn gradient_columns<T, S, L, C>(
     out: &mut [S],
-    logits: &[T],
+    logits: L,
     state: &[T::Accumulator],
     grad: Option<&[T]>,
     lines: Lines,
@@ -44,55 +43,42 @@ pub(crate) fn gradient_columns<T, S, C>(
     beta: Beta<T::Accumulator>,
 ) where
     T: Element,
-    S: Slot<T> + Send,
+    S: Slot<T>,
+    L: Logits<T, S>,
     C: SlotCoordinate<T::Accumulator, S>,
 {
     let Lines { n, inner, .. } = lines;
-    let block = n * inner;
+    let elements = out.len();
     let rows = TASK.div_ceil(inner).max(ROWS);
-    let parallel = logits.len() >= PARALLEL;
-    let fill = |(outer, out): (usize, &mut [S])| {
-        let state = &state[outer * STATE * inner..][..STATE * inner];
-        let (max, state) = state.split_at(inner);
-        let (sum, state) = state.split_at(inner);
-        let (centre, offset) = state.split_at(inner);
-        let scale: Vec<_> = sum
-            .iter()
-            .map(|sum| T::Accumulator::from_f64(beta.wide / sum.to_f64()))
-            .collect();
-        let grad = grad.map_or_else(
-            || vec![T::Accumulator::ONE; inner],
-            |grad| {
-                grad[outer * inner..][..inner]
-                    .iter()
-                    .map(|grad| grad.widen())
-                    .collect()
-            },
-        );
+    let scale: Vec<_> = state
+        .chunks_exact(STATE * inner)
+        .flat_map(|state| &state[inner..2 * inner])
+        .map(|sum| T::Accumulator::from_f64(beta.wide / sum.to_f64()))
+        .collect();
+    let grad: Vec<_> = grad.map_or_else(
+        || vec![T::Accumulator::ONE; lines.count()],
+        |grad| grad.iter().map(|grad| grad.widen()).collect(),
+    );
+    let tasks = out
+        .chunks_exact_mut(n * inner)
+        .enumerate()
+        .flat_map(|(outer, out)| {
+            let parts = out.chunks_mut(rows * inner).enumerate();
+            parts.map(move |(part, out)| (outer, part * rows, out))
+        });
+    share(tasks, elements, |(outer, first, out)| {
+        let lines = outer * inner..(outer + 1) * inner;
+        let state = &state[STATE * lines.start..STATE * lines.end];
         let slopes = Slopes {
-            max,
-            centre,
-            offset,
-            scale: &scale,
-            grad: &grad,
+            max: &state[..inner],
+            centre: &state[2 * inner..3 * inner],
+            offset: &state[3 * inner..],
+            scale: &scale[lines.clone()],
+            grad: &grad[lines],
         };
-        let part = |(index, out): (usize, &mut [S])| {
-            let first = index * rows;
-            let place = outer * block + first * inner;
-            let logits = &logits[place..place + out.len()];
-            gradient_rows(out, logits, slopes, coordinate, beta, first);
-        };
-        if parallel {
-            out.par_chunks_mut(rows * inner).enumerate().for_each(part);
-        } else {
-            out.chunks_mut(rows * inner).enumerate().for_each(part);
-        }
-    };
-    if parallel {
-        out.par_chunks_exact_mut(block).enumerate().for_each(fill);
-    } else {
-        out.chunks_exact_mut(block).enumerate().for_each(fill);
-    }
+        let logits = logits.part((outer * n + first) * inner, out.len());
+        gradient_rows(out, logits, slopes, coordinate, beta, first);
+    });
 }
 
 /// A coordinate of the elements whose gradient goes to slots.
@@ -150,9 +136,9 @@ impl<T: Element> SlotCoordinate<T::Accumulator, T> for Slots {
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-fn gradient_rows<T, S, C>(
+fn gradient_rows<T, S, L, C>(
     out: &mut [S],
-    logits: &[T],
+    logits: L,
     slopes: Slopes<T::Accumulator>,
     coordinate: C,
     beta: Beta<T::Accumulator>,
@@ -160,20 +146,21 @@ fn gradient_rows<T, S, C>(
 ) where
     T: Element,
     S: Slot<T>,
+    L: Logits<T, S>,
     C: SlotCoordinate<T::Accumulator, S>,
 {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     specialised!(
         fma,
         beta,
-        fill_rows::<T, S, C>(out, logits, slopes, coordinate, beta, first)
+        fill_rows::<T, S, L, C>(out, logits, slopes, coordinate, beta, first)
     );
 }
 
 #[inline(always)]
-fn fill_rows<T, S, C, const FMA: bool, const FLAT: bool>(
+fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
     out: &mut [S],
-    logits: &[T],
+    logits: L,
     slopes: Slopes<T::Accumulator>,
     coordinate: C,
     beta: Beta<T::Accumulator>,
@@ -181,6 +168,7 @@ fn fill_rows<T, S, C, const FMA: bool, const FLAT: bool>(
 ) where
     T: Element,
     S: Slot<T>,
+    L: Logits<T, S>,
     C: SlotCoordinate<T::Accumulator, S>,
 {
     let inner = slopes.max.len();
@@ -188,30 +176,27 @@ fn fill_rows<T, S, C, const FMA: bool, const FLAT: bool>(
     for begin in (0..inner).step_by(WIDTH) {
         let columns = begin..inner.min(begin + WIDTH);
         let slopes = slopes.of(columns.clone());
-        for (row, (out, logits)) in out
-            .chunks_exact_mut(inner)
-            .zip(logits.chunks_exact(inner))
-            .enumerate()
-        {
-            let (out, logits) = (&mut out[columns.clone()], &logits[columns.clone()]);
-            let (chunks, rest) = logits.as_chunks::<LANES>();
-            let (out_chunks, out_rest) = out.as_chunks_mut::<LANES>();
-            for (index, (out, chunk)) in out_chunks.iter_mut().zip(chunks).enumerate() {
+        for (row, out) in out.chunks_exact_mut(inner).enumerate() {
+            let out = &mut out[columns.clone()];
+            let logits = logits.part(row * inner + begin, out.len());
+            let (chunks, rest) = out.as_chunks_mut::<LANES>();
+            let column = chunks.len() * LANES;
+            for (index, out) in chunks.iter_mut().enumerate() {
                 let column = index * LANES;
                 let coordinates = coordinate.across(row, out);
+                let values = logits.chunk(column, out);
                 let slopes = slopes.of(column..column + LANES);
                 for lane in 0..LANES {
                     let coordinate = coordinates[lane].add(origin);
-                    let value = chunk[lane].widen();
-                    let slope = slopes.at::<FMA, FLAT>(lane, value, coordinate, beta);
+                    let slope = slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
                     out[lane].put(T::narrow(slope));
                 }
             }
-            let column = chunks.len() * LANES;
-            let coordinates = coordinate.across_rest(row, out_rest);
-            for (lane, (out, value)) in out_rest.iter_mut().zip(rest).enumerate() {
+            let coordinates = coordinate.across_rest(row, rest);
+            let values = logits.rest(column, rest);
+            for (lane, out) in rest.iter_mut().enumerate() {
                 let coordinate = coordinates[lane].add(origin);
-                let slope = slopes.at::<FMA, FLAT>(column + lane, value.widen(), coordinate, beta);
+                let slope = slopes.at::<FMA, FLAT>(column + lane, values[lane], coordinate, beta);
                 out.put(T::narrow(slope));
             }
         }
@@ -233,7 +218,7 @@ impl<A: Accumulator> Slopes<'_, A> {
     /// The slope at a value of a line. The weight comes first: where it is 0, the product stays 0
     /// however large beta is.
     #[inline(always)]
-    fn at<const FMA: bool, const FLAT: bool>(
+    pub fn at<const FMA: bool, const FLAT: bool>(
         &self,
         line: usize,
         value: A,

@@ -38,13 +38,14 @@ mod parallel;
 mod partial;
 mod peak;
 mod rows;
+mod short_rows;
 mod soft_argmax;
 mod softmax_surrogate;
 pub(crate) mod spatial_moments;
 
 pub(crate) use element::{Accumulator, Element};
 pub(crate) use one_hot::{one_hot, sign_one_hot};
-pub(crate) use soft_argmax::{backward, forward};
+pub(crate) use soft_argmax::{backward, backward_in_place, forward};
 pub(crate) use softmax_surrogate::softmax_surrogate_backward;
 
 /// Numbers of state a line: `[max, sum, centre, offset]`.

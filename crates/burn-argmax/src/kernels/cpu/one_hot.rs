@@ -3,13 +3,14 @@
 use std::mem::MaybeUninit;
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use super::{
     Accumulator, Element, Lines,
     columns::WIDTH,
-    parallel::{PARALLEL, TASK, filled, zeroed},
+    parallel::{TASK, filled, share, zeroed},
+    partial::LANES,
     peak::nan_or_peak_of,
+    short_rows::{Space, nan_or_peak_turned},
 };
 
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
@@ -22,20 +23,17 @@ pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
             mark_index(out, indices, index as i32);
         });
     }
-    let mark = |out: &mut [T], values: &[T]| {
+    let rows = TASK.div_ceil(n) * n;
+    let mut out = zeroed(values.len(), n);
+    let tasks = out.chunks_mut(rows).zip(values.chunks(rows));
+    share(tasks, values.len(), |(out, values)| {
+        if n < LANES {
+            return mark_first_short(out, values, n);
+        }
         for (out, values) in out.chunks_exact_mut(n).zip(values.chunks_exact(n)) {
             out[row_peak(values).1] = T::ONE;
         }
-    };
-    let mut out = zeroed(values.len(), n);
-    if values.len() < PARALLEL {
-        mark(&mut out, values);
-    } else {
-        let rows = TASK.div_ceil(n) * n;
-        out.par_chunks_mut(rows)
-            .zip(values.par_chunks(rows))
-            .for_each(|(out, values)| mark(out, values));
-    }
+    });
     out
 }
 
@@ -48,19 +46,17 @@ pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
             mark_equals(out, values, &maxima[outer * inner..][..inner]);
         });
     }
-    let mark = |out: &mut [MaybeUninit<T>], values: &[T]| {
-        for (out, values) in out.chunks_exact_mut(n).zip(values.chunks_exact(n)) {
-            mark_maxima(out, values, row_peak(values).0);
-        }
-    };
+    let rows = TASK.div_ceil(n) * n;
     filled(values.len(), |out| {
-        if values.len() < PARALLEL {
-            return mark(out, values);
-        }
-        let rows = TASK.div_ceil(n) * n;
-        out.par_chunks_mut(rows)
-            .zip(values.par_chunks(rows))
-            .for_each(|(out, values)| mark(out, values));
+        let tasks = out.chunks_mut(rows).zip(values.chunks(rows));
+        share(tasks, values.len(), |(out, values)| {
+            if n < LANES {
+                return mark_maxima_short(out, values, n);
+            }
+            for (out, values) in out.chunks_exact_mut(n).zip(values.chunks_exact(n)) {
+                mark_maxima(out, values, row_peak(values).0);
+            }
+        });
     })
 }
 
@@ -105,6 +101,42 @@ fn mark_index<T: Element>(out: &mut [MaybeUninit<T>], indices: &[i32], index: i3
     }
 }
 
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn mark_first_short<T: Element>(out: &mut [T], values: &[T], n: usize) {
+    let mut space = Space::new();
+    for (out, values) in out.chunks_mut(LANES * n).zip(values.chunks(LANES * n)) {
+        let (_, first) = nan_or_peak_turned(space.turn(values, n));
+        for (out, first) in out.chunks_exact_mut(n).zip(first) {
+            out[first as usize] = T::ONE;
+        }
+    }
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn mark_maxima_short<T: Element>(out: &mut [MaybeUninit<T>], values: &[T], n: usize) {
+    let mut space = Space::<T>::new();
+    for (out, values) in out.chunks_mut(LANES * n).zip(values.chunks(LANES * n)) {
+        let turned = space.turn(values, n);
+        let (peak, _) = nan_or_peak_turned(turned);
+        for values in turned {
+            for lane in 0..LANES {
+                let hit = values[lane] == peak[lane];
+                let mark = if hit { T::ONE } else { T::ZERO }.widen();
+                // NaN throughout where the peak is.
+                let nan = peak[lane].is_nan();
+                values[lane] = if nan { peak[lane] } else { mark };
+            }
+        }
+        space.turn_back(out, n);
+    }
+}
+
 /// The peak of a row and its index.
 fn row_peak<T: Element>(values: &[T]) -> (T::Accumulator, usize) {
     /// Elements whose places are exact in every accumulator.
@@ -145,7 +177,7 @@ fn column_peaks<T: Element>(values: &[T], lines: Lines) -> Peaks<T::Accumulator>
     let Lines { n, inner, .. } = lines;
     let mut maxima = vec![T::Accumulator::NEG_INFINITY; lines.count()];
     let mut indices = vec![0; lines.count()];
-    let tiles = maxima
+    let tasks = maxima
         .chunks_mut(inner)
         .zip(indices.chunks_mut(inner))
         .zip(values.chunks_exact(n * inner))
@@ -156,20 +188,11 @@ fn column_peaks<T: Element>(values: &[T], lines: Lines) -> Peaks<T::Accumulator>
                 .enumerate()
                 .map(move |(tile, peaks)| (tile * WIDTH, peaks, values))
         });
-    let raise_all = |(first, (maxima, indices), values): (usize, (&mut [_], &mut [i32]), &[T])| {
+    share(tasks, values.len(), |(first, (maxima, indices), values)| {
         for (index, row) in values.chunks_exact(inner).enumerate() {
             raise(maxima, indices, &row[first..], index as i32);
         }
-    };
-    if values.len() < PARALLEL {
-        tiles.for_each(raise_all);
-    } else {
-        let tiles: Vec<_> = tiles.collect();
-        tiles
-            .into_par_iter()
-            .with_min_len(TASK.div_ceil(n * WIDTH))
-            .for_each(raise_all);
-    }
+    });
     Peaks { maxima, indices }
 }
 
@@ -193,20 +216,12 @@ fn map_columns<T: Element>(
     fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,
 ) -> Vec<T> {
     filled(values.len(), |out| {
-        let row = |(position, (out, values)): (usize, (&mut [MaybeUninit<T>], &[T]))| {
+        let tasks = out
+            .chunks_exact_mut(lines.inner)
+            .zip(values.chunks_exact(lines.inner))
+            .enumerate();
+        share(tasks, values.len(), |(position, (out, values))| {
             fill(out, values, position / lines.n, position % lines.n);
-        };
-        if values.len() < PARALLEL {
-            out.chunks_exact_mut(lines.inner)
-                .zip(values.chunks_exact(lines.inner))
-                .enumerate()
-                .for_each(row);
-        } else {
-            out.par_chunks_exact_mut(lines.inner)
-                .zip(values.par_chunks_exact(lines.inner))
-                .enumerate()
-                .with_min_len(TASK.div_ceil(lines.inner))
-                .for_each(row);
-        }
+        });
     })
 }

@@ -1,14 +1,72 @@
 //! How work is shared between threads.
 
-use std::mem::MaybeUninit;
+use std::{collections::VecDeque, mem::MaybeUninit, sync::Mutex};
+
+use rayon::prelude::*;
 
 use super::Element;
 
 /// Tensors with fewer elements than this are not worth waking another thread for.
-pub(crate) const PARALLEL: usize = 1 << 15;
+const PARALLEL: usize = 1 << 15;
 
 /// Elements of one task, at least.
 pub(crate) const TASK: usize = 1 << 14;
+
+/// Does the tasks, over `elements` in all, on the threads of the pool and on the calling one.
+///
+/// The calling thread begins at once: to wake another takes as long as to work on a small tensor.
+/// Each thread begins in a region of its own, since two that were the first to write to one huge
+/// page would both clear it, and goes on to help with the last of the other regions.
+pub(crate) fn share<T: Send>(
+    tasks: impl Iterator<Item = T>,
+    elements: usize,
+    work: impl Fn(T) + Sync,
+) {
+    let threads = rayon::current_num_threads();
+    if elements < PARALLEL || threads == 1 {
+        return tasks.for_each(work);
+    }
+    let tasks: Vec<T> = tasks.collect();
+    let threads = threads.min(tasks.len());
+    let region = tasks.len().div_ceil(threads);
+    // Small tasks are taken many at a time.
+    let batch = (tasks.len() * TASK / elements).max(1);
+    let mut tasks = tasks.into_iter();
+    let regions: Vec<Mutex<VecDeque<T>>> = (0..threads)
+        .map(|_| Mutex::new(tasks.by_ref().take(region).collect()))
+        .collect();
+
+    let take = |thread: usize, region: usize| {
+        let mut tasks = regions[region].lock().expect("to take a task cannot panic");
+        let left = tasks.len();
+        let taken = batch.min(left);
+        let range = if region == thread {
+            0..taken
+        } else {
+            left - taken..left
+        };
+        tasks.drain(range).collect::<Vec<T>>()
+    };
+    let help = |thread: usize| {
+        for region in (thread..threads).chain(0..thread) {
+            loop {
+                let tasks = take(thread, region);
+                if tasks.is_empty() {
+                    break;
+                }
+                tasks.into_iter().for_each(&work);
+            }
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        if threads > 1 {
+            scope.spawn(|_| {
+                (1..threads).into_par_iter().with_max_len(1).for_each(help);
+            });
+        }
+        help(0);
+    });
+}
 
 /// Bytes from which a result is worth huge pages.
 #[cfg(target_os = "linux")]

@@ -2,6 +2,9 @@
 
 use super::{Accumulator, beta::Beta};
 
+/// Lines side by side in a vector.
+pub(crate) const LANES: usize = 16;
+
 /// The sums about the maximum of a part of a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Partial {
@@ -54,4 +57,23 @@ impl Partial {
     pub fn is_valid(self) -> bool {
         self.max > f64::NEG_INFINITY && !self.sum.is_nan()
     }
+}
+
+/// [`Partial`] of neighbouring lines, lane by lane.
+#[derive(Clone, Copy)]
+pub(crate) struct Partials<A> {
+    pub max: [A; LANES],
+    pub centre: [A; LANES],
+    pub sum: [f64; LANES],
+    pub weighted: [f64; LANES],
+}
+
+impl<A: Accumulator> Partials<A> {
+    /// Nothing yet.
+    pub const EMPTY: Self = Self {
+        max: [A::NEG_INFINITY; LANES],
+        centre: [A::ZERO; LANES],
+        sum: [0.0; LANES],
+        weighted: [0.0; LANES],
+    };
 }

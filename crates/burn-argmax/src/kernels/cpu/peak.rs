@@ -5,37 +5,58 @@ use std::hint::black_box;
 use super::{Accumulator, Element};
 
 /// Elements compared side by side.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Beyond every place of a block: a block is no longer than this.
 const BEYOND: i32 = 1 << 23;
 
+/// A block of a contiguous line as vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a, T: Element> {
+    pub chunks: &'a [[T; LANES]],
+    /// The last few elements, and masks beyond them: laid out once for all that is done with them.
+    pub rest: Option<[T::Accumulator; LANES]>,
+    pub len: usize,
+}
+
+impl<'a, T: Element> Block<'a, T> {
+    #[inline(always)]
+    pub fn new(values: &'a [T]) -> Self {
+        let (chunks, rest) = values.as_chunks();
+        Self {
+            chunks,
+            rest: (!rest.is_empty()).then(|| filled_up(rest)),
+            len: values.len(),
+        }
+    }
+}
+
 /// The largest value of a block that is not NaN, and its first place; `-inf` and 0 if there is none.
 #[inline(always)]
-pub(crate) fn peak_of<T: Element>(block: &[T]) -> (T::Accumulator, usize) {
+pub(crate) fn peak_of<T: Element>(block: Block<T>) -> (T::Accumulator, usize) {
     let max = max_of(block);
     let place = first_of::<T, false>(block, max);
-    (max, if place < block.len() { place } else { 0 })
+    (max, if place < block.len { place } else { 0 })
 }
 
 /// The first NaN of a block and its place, else the same of the largest value.
 #[inline(always)]
-pub(crate) fn nan_or_peak_of<T: Element>(block: &[T]) -> (T::Accumulator, usize) {
+pub(crate) fn nan_or_peak_of<T: Element>(values: &[T]) -> (T::Accumulator, usize) {
+    let block = Block::new(values);
     let max = max_of(block);
     let place = first_of::<T, true>(block, max);
-    (block[place].widen(), place)
+    (values[place].widen(), place)
 }
 
 /// The largest value that is not NaN.
 #[inline(always)]
-fn max_of<T: Element>(block: &[T]) -> T::Accumulator {
+fn max_of<T: Element>(block: Block<T>) -> T::Accumulator {
     let mut max = [T::Accumulator::NEG_INFINITY; LANES];
-    let (chunks, rest) = block.as_chunks::<LANES>();
-    for chunk in chunks {
+    for chunk in block.chunks {
         raise(&mut max, widened(chunk));
     }
-    if !rest.is_empty() {
-        raise(&mut max, filled_up(rest));
+    if let Some(rest) = block.rest {
+        raise(&mut max, rest);
     }
     fold(max, larger)
 }
@@ -45,15 +66,13 @@ fn max_of<T: Element>(block: &[T]) -> T::Accumulator {
 /// Without a branch: where the value lies cannot be predicted. A block is short enough for the
 /// places to be exact in the accumulator.
 #[inline(always)]
-fn first_of<T: Element, const NAN: bool>(block: &[T], value: T::Accumulator) -> usize {
+fn first_of<T: Element, const NAN: bool>(block: Block<T>, value: T::Accumulator) -> usize {
     let mut first = [T::Accumulator::from_i32(BEYOND); LANES];
-    let (chunks, rest) = block.as_chunks::<LANES>();
-    for (index, chunk) in chunks.iter().enumerate() {
+    for (index, chunk) in block.chunks.iter().enumerate() {
         find::<_, NAN>(&mut first, value, widened(chunk), index * LANES);
     }
-    if !rest.is_empty() {
-        let place = chunks.len() * LANES;
-        find::<_, NAN>(&mut first, value, filled_up(rest), place);
+    if let Some(rest) = block.rest {
+        find::<_, NAN>(&mut first, value, rest, block.chunks.len() * LANES);
     }
     let first = fold(first, smaller).to_f64() as i32;
     (if first < 0 { first + BEYOND } else { first }) as usize

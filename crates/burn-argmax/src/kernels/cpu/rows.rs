@@ -1,59 +1,48 @@
 //! Reductions of contiguous lines.
 
 use multiversion::{multiversion, target::target_cfg_f};
-use rayon::prelude::*;
 
 use super::{
     Accumulator, Element,
     beta::{Beta, finite_max},
     coordinate::Coordinate,
+    parallel::share,
     partial::Partial,
-    peak::{filled_up, peak_of, total, widened},
+    peak::{Block, LANES, peak_of, total, widened},
 };
 
 /// Elements whose maximum is found before their weights are summed: they stay in the first cache
 /// between the two.
 const BLOCK: usize = 2048;
 
-/// Independent sums. More would cost a short row more to add up than they gain.
-const LANES: usize = 16;
-
 /// A line is reduced in pieces of this many elements, whatever the number of threads, so that the
 /// result does not depend on it.
 pub(crate) const PIECE: usize = 1 << 16;
 
-/// Reduces one line, in pieces where it is long.
-#[inline(always)]
-pub(crate) fn reduce_line<T, C, const FMA: bool, const FLAT: bool>(
-    line: &[T],
-    coordinate: C,
+/// Reduces lines of `n` elements, each longer than [`PIECE`], in pieces that threads share.
+pub(crate) fn reduce_long<T, C>(
+    lines: &[T],
+    n: usize,
+    coordinate: impl Fn(usize) -> C + Sync,
     beta: Beta<T::Accumulator>,
-) -> Partial
+) -> impl Iterator<Item = Partial>
 where
     T: Element,
     C: Coordinate<T::Accumulator>,
 {
-    if line.len() <= PIECE {
-        reduce_piece::<T, C, FMA, FLAT>(line, coordinate, beta, 0)
-    } else {
-        reduce_long(line, coordinate, beta)
-    }
-}
-
-/// Reduces a line in pieces that threads share.
-pub(crate) fn reduce_long<T, C>(line: &[T], coordinate: C, beta: Beta<T::Accumulator>) -> Partial
-where
-    T: Element,
-    C: Coordinate<T::Accumulator>,
-{
-    let pieces: Vec<Partial> = line
-        .par_chunks(PIECE)
-        .enumerate()
-        .map(|(index, piece)| reduce(piece, coordinate, beta, index * PIECE))
-        .collect();
-    pieces
-        .into_iter()
-        .fold(Partial::EMPTY, |total, piece| total.merge(piece, beta))
+    let pieces = n.div_ceil(PIECE);
+    let mut partials = vec![Partial::EMPTY; lines.len() / n * pieces];
+    let values = lines.chunks_exact(n).flat_map(|line| line.chunks(PIECE));
+    let tasks = partials.iter_mut().zip(values).enumerate();
+    share(tasks, lines.len(), |(index, (partial, piece))| {
+        let (line, start) = (index / pieces, index % pieces * PIECE);
+        *partial = reduce(piece, coordinate(line), beta, start);
+    });
+    (0..lines.len() / n).map(move |line| {
+        let pieces = &partials[line * pieces..][..pieces];
+        let merge = |total: Partial, piece: &Partial| total.merge(*piece, beta);
+        pieces.iter().fold(Partial::EMPTY, merge)
+    })
 }
 
 /// [`reduce_piece`] in the instructions of the processor at hand.
@@ -74,9 +63,9 @@ where
     )
 }
 
-/// Reduces a piece of a line that begins in place `start` of it.
+/// Reduces a piece of a line, or a whole line, that begins in place `start` of it.
 #[inline(always)]
-fn reduce_piece<T, C, const FMA: bool, const FLAT: bool>(
+pub(crate) fn reduce_piece<T, C, const FMA: bool, const FLAT: bool>(
     piece: &[T],
     coordinate: C,
     beta: Beta<T::Accumulator>,
@@ -89,6 +78,7 @@ where
     let mut total = Partial::EMPTY;
     for (index, block) in piece.chunks(BLOCK).enumerate() {
         let start = start + index * BLOCK;
+        let block = Block::new(block);
         let (max, place) = peak_of(block);
         if max.to_f64() > total.max {
             total = total.raised(max.to_f64(), coordinate.at(start + place), beta);
@@ -104,7 +94,7 @@ where
 /// their weighted sum.
 #[inline(always)]
 fn sum_block<T, C, const FMA: bool, const FLAT: bool>(
-    block: &[T],
+    block: Block<T>,
     coordinate: C,
     about: Partial,
     beta: Beta<T::Accumulator>,
@@ -120,16 +110,15 @@ where
     let mut sums = [T::Accumulator::ZERO; LANES];
     let mut weighted = [T::Accumulator::ZERO; LANES];
     let mut next = coordinate.begin(centre);
-    let (chunks, rest) = block.as_chunks::<LANES>();
-    for (index, chunk) in chunks.iter().enumerate() {
+    for (index, chunk) in block.chunks.iter().enumerate() {
         let distances = coordinate.distances(&mut next, start + index * LANES, centre);
         let weights = weights::<_, FMA, FLAT>(widened(chunk), max, beta);
         observe::<_, FMA>(&mut sums, &mut weighted, weights, distances);
     }
-    if !rest.is_empty() {
-        let place = start + chunks.len() * LANES;
-        let distances = coordinate.last_distances(&next, place, rest.len(), centre);
-        let weights = weights::<_, FMA, FLAT>(filled_up(rest), max, beta);
+    if let Some(rest) = block.rest {
+        let done = block.chunks.len() * LANES;
+        let distances = coordinate.last_distances(&next, start + done, block.len - done, centre);
+        let weights = weights::<_, FMA, FLAT>(rest, max, beta);
         observe::<_, FMA>(&mut sums, &mut weighted, weights, distances);
     }
     (total(sums), total(weighted))

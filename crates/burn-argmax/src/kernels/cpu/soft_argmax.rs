@@ -1,47 +1,52 @@
 //! Soft-argmax: the expected index, and its gradient.
 
-use std::mem::MaybeUninit;
-
 use multiversion::{multiversion, target::target_cfg_f};
-use rayon::prelude::*;
 
 use super::{
-    Element, Lines, STATE,
+    Accumulator, Element, Lines, STATE,
     beta::Beta,
     columns,
     coordinate::Index,
-    finish::{finish, finish_columns},
-    gradient::{IndexDistances, Slope, gradient_part, gradient_row},
+    finish::{finish, finish_columns, finish_each},
+    gradient::{Here, IndexDistances, Logits, Slope, Slot, gradient_part, gradient_row},
     gradient_columns::gradient_columns,
-    parallel::{PARALLEL, TASK, filled},
-    rows::reduce_line,
+    parallel::{TASK, filled, share},
+    partial::LANES,
+    rows::{PIECE, reduce_long, reduce_piece},
+    short_rows::{SHORT, Space, reduce_turned, slope_turned},
 };
 
-/// The results, and the state: `[max, sum, centre, offset]` along the reduced dimension.
+/// The results, and if it is kept the state: `[max, sum, centre, offset]` along the reduced dimension.
 pub(crate) fn forward<T: Element>(
     logits: &[T],
     lines: Lines,
     beta: f64,
+    keep_state: bool,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
     let beta = Beta::new(beta);
+    let n = lines.n;
     if lines.inner > 1 {
-        return finish_columns(&columns::reduce(logits, lines, Index, beta), lines.inner);
+        let partials = columns::reduce(logits, lines, Index, beta);
+        return finish_columns(&partials, lines.inner, keep_state);
     }
+    if n > PIECE {
+        let finished = reduce_long(logits, n, |_| Index, beta).map(finish::<T>);
+        let (results, state): (_, Vec<_>) = finished.unzip();
+        return (results, state.into_flattened());
+    }
+    let kept = if keep_state { lines.count() } else { 0 };
     let mut results = vec![T::ZERO; lines.count()];
-    let mut state = vec![T::Accumulator::ZERO; STATE * lines.count()];
-    if logits.len() < PARALLEL {
-        forward_rows(logits, lines.n, beta, &mut results, &mut state);
-    } else {
-        let rows = TASK.div_ceil(lines.n);
-        results
-            .par_chunks_mut(rows)
-            .zip(state.par_chunks_mut(rows * STATE))
-            .zip(logits.par_chunks(rows * lines.n))
-            .for_each(|((results, state), logits)| {
-                forward_rows(logits, lines.n, beta, results, state);
-            });
-    }
-    (results, state)
+    let mut state = vec![[T::Accumulator::ZERO; STATE]; kept];
+    let rows = TASK.div_ceil(n);
+    let mut states = state.chunks_mut(rows);
+    let tasks = results
+        .chunks_mut(rows)
+        .zip(logits.chunks(rows * n))
+        .map(|(results, logits)| (results, logits, states.next().unwrap_or_default()));
+    share(tasks, logits.len(), |(results, logits, states)| {
+        forward_rows(logits, n, beta, results, states);
+    });
+    (results, state.into_flattened())
 }
 
 #[multiversion(targets(
@@ -53,29 +58,64 @@ fn forward_rows<T: Element>(
     n: usize,
     beta: Beta<T::Accumulator>,
     results: &mut [T],
-    state: &mut [T::Accumulator],
+    states: &mut [[T::Accumulator; STATE]],
 ) {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     specialised!(
         fma,
         beta,
-        forward_each::<T>(logits, n, beta, results, state)
+        forward_each::<T>(logits, n, beta, results, states)
     );
 }
 
+/// `states` is empty where it is not kept.
 #[inline(always)]
 fn forward_each<T: Element, const FMA: bool, const FLAT: bool>(
     logits: &[T],
     n: usize,
     beta: Beta<T::Accumulator>,
     results: &mut [T],
-    state: &mut [T::Accumulator],
+    states: &mut [[T::Accumulator; STATE]],
 ) {
-    let (states, _) = state.as_chunks_mut::<STATE>();
-    for ((logits, result), state) in logits.chunks_exact(n).zip(results).zip(states) {
-        let partial = reduce_line::<T, Index, FMA, FLAT>(logits, Index, beta);
-        (*result, *state) = finish::<T>(partial);
+    if n <= SHORT {
+        return forward_short::<T, FMA, FLAT>(logits, n, beta, results, states);
     }
+    let mut states = states.iter_mut();
+    for (logits, result) in logits.chunks_exact(n).zip(results) {
+        let partial = reduce_piece::<T, Index, FMA, FLAT>(logits, Index, beta, 0);
+        let (value, entries) = finish::<T>(partial);
+        *result = value;
+        if let Some(state) = states.next() {
+            *state = entries;
+        }
+    }
+}
+
+#[inline(always)]
+fn forward_short<T: Element, const FMA: bool, const FLAT: bool>(
+    logits: &[T],
+    n: usize,
+    beta: Beta<T::Accumulator>,
+    results: &mut [T],
+    states: &mut [[T::Accumulator; STATE]],
+) {
+    let mut space = Space::<T>::new();
+    let mut states = states.chunks_mut(LANES);
+    for (logits, results) in logits.chunks(LANES * n).zip(results.chunks_mut(LANES)) {
+        let values = space.turn(logits, n);
+        let partials = reduce_turned::<_, FMA, FLAT>(values, indices, beta);
+        let (finished, entries) = finish_each::<T>(&partials);
+        results.copy_from_slice(&finished[..results.len()]);
+        for (lane, state) in states.next().into_iter().flatten().enumerate() {
+            *state = entries.map(|entry| entry[lane]);
+        }
+    }
+}
+
+/// The index of neighbouring elements of lines side by side.
+#[inline(always)]
+fn indices<A: Accumulator>(place: usize) -> [A; LANES] {
+    [A::from_i32(place as i32); LANES]
 }
 
 /// `grad * beta * p_j * (j - y)`.
@@ -86,79 +126,145 @@ pub(crate) fn backward<T: Element>(
     lines: Lines,
     beta: f64,
 ) -> Vec<T> {
+    filled(logits.len(), |out| {
+        gradient(out, logits, state, grad, lines, beta);
+    })
+}
+
+/// [`backward`], which takes the place of the logits: no memory of its own.
+pub(crate) fn backward_in_place<T: Element>(
+    logits: &mut [T],
+    state: &[T::Accumulator],
+    grad: &[T],
+    lines: Lines,
+    beta: f64,
+) {
+    gradient(logits, Here, state, grad, lines, beta);
+}
+
+fn gradient<T, S, L>(
+    out: &mut [S],
+    logits: L,
+    state: &[T::Accumulator],
+    grad: &[T],
+    lines: Lines,
+    beta: f64,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+{
     let beta = Beta::new(beta);
-    if lines.inner > 1 {
-        return filled(logits.len(), |out| {
-            gradient_columns(out, logits, state, Some(grad), lines, Index, beta);
+    let Lines { n, inner, .. } = lines;
+    let elements = out.len();
+    if inner > 1 {
+        return gradient_columns(out, logits, state, Some(grad), lines, Index, beta);
+    }
+    let (states, _) = state.as_chunks::<STATE>();
+    if n > TASK {
+        let rows = out.chunks_exact_mut(n).zip(states.iter().zip(grad));
+        let tasks = rows.enumerate().flat_map(|(row, (out, (state, grad)))| {
+            let slope = Slope::new(*state, grad.widen(), beta);
+            let parts = out.chunks_mut(TASK).enumerate();
+            parts.map(move |(part, out)| (row * n, part * TASK, out, slope))
+        });
+        share(tasks, elements, |(row, start, out, slope)| {
+            let logits = logits.part(row + start, out.len());
+            gradient_part(out, logits, IndexDistances::new(start, slope), slope, beta);
+        });
+    } else {
+        let rows = TASK.div_ceil(n);
+        let tasks = out
+            .chunks_mut(rows * n)
+            .zip(states.chunks(rows).zip(grad.chunks(rows)))
+            .enumerate();
+        share(tasks, elements, |(task, (out, (states, grad)))| {
+            let logits = logits.part(task * rows * n, out.len());
+            gradient_rows(out, logits, n, states, grad, beta);
         });
     }
-    let n = lines.n;
-    let (states, _) = state.as_chunks::<STATE>();
-    filled(logits.len(), |out| {
-        if n > TASK {
-            out.par_chunks_exact_mut(n)
-                .zip(logits.par_chunks_exact(n))
-                .zip(states.par_iter().zip(grad))
-                .for_each(|((out, logits), (state, grad))| {
-                    let slope = Slope::new(*state, grad.widen(), beta);
-                    out.par_chunks_mut(TASK)
-                        .zip(logits.par_chunks(TASK))
-                        .enumerate()
-                        .for_each(|(part, (out, logits))| {
-                            let distances = IndexDistances::new(part * TASK, slope);
-                            gradient_part(out, logits, distances, slope, beta);
-                        });
-                });
-        } else if logits.len() < PARALLEL {
-            backward_rows(out, logits, n, states, grad, beta);
-        } else {
-            let rows = TASK.div_ceil(n);
-            out.par_chunks_mut(rows * n)
-                .zip(logits.par_chunks(rows * n))
-                .zip(states.par_chunks(rows).zip(grad.par_chunks(rows)))
-                .for_each(|((out, logits), (states, grad))| {
-                    backward_rows(out, logits, n, states, grad, beta);
-                });
-        }
-    })
 }
 
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-fn backward_rows<T: Element>(
-    out: &mut [MaybeUninit<T>],
-    logits: &[T],
+fn gradient_rows<T, S, L>(
+    out: &mut [S],
+    logits: L,
     n: usize,
     states: &[[T::Accumulator; STATE]],
     grad: &[T],
     beta: Beta<T::Accumulator>,
-) {
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+{
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     specialised!(
         fma,
         beta,
-        backward_each::<T>(out, logits, n, states, grad, beta)
+        gradient_each::<T, S, L>(out, logits, n, states, grad, beta)
     );
 }
 
 #[inline(always)]
-fn backward_each<T: Element, const FMA: bool, const FLAT: bool>(
-    out: &mut [MaybeUninit<T>],
-    logits: &[T],
+fn gradient_each<T, S, L, const FMA: bool, const FLAT: bool>(
+    out: &mut [S],
+    logits: L,
     n: usize,
     states: &[[T::Accumulator; STATE]],
     grad: &[T],
     beta: Beta<T::Accumulator>,
-) {
-    for ((out, logits), (state, grad)) in out
-        .chunks_exact_mut(n)
-        .zip(logits.chunks_exact(n))
-        .zip(states.iter().zip(grad))
-    {
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+{
+    if n < LANES {
+        return gradient_short::<T, S, L, FMA, FLAT>(out, logits, n, states, grad, beta);
+    }
+    let rows = out.chunks_exact_mut(n).zip(states.iter().zip(grad));
+    for (row, (out, (state, grad))) in rows.enumerate() {
         let slope = Slope::new(*state, grad.widen(), beta);
         let distances = IndexDistances::new(0, slope);
-        gradient_row::<T, _, _, FMA, FLAT>(out, logits, distances, slope, beta);
+        let logits = logits.part(row * n, n);
+        gradient_row::<T, _, _, _, FMA, FLAT>(out, logits, distances, slope, beta);
+    }
+}
+
+#[inline(always)]
+fn gradient_short<T, S, L, const FMA: bool, const FLAT: bool>(
+    out: &mut [S],
+    logits: L,
+    n: usize,
+    states: &[[T::Accumulator; STATE]],
+    grad: &[T],
+    beta: Beta<T::Accumulator>,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+{
+    let mut space = Space::<T>::new();
+    let groups = out
+        .chunks_mut(LANES * n)
+        .zip(states.chunks(LANES).zip(grad.chunks(LANES)));
+    for (group, (out, (states, grads))) in groups.enumerate() {
+        let logits = logits.part(group * LANES * n, out.len());
+        let values = space.turn(logits.all(out), n);
+        let mut entries = [[T::Accumulator::ONE; LANES]; STATE];
+        for (lane, state) in states.iter().enumerate() {
+            for (entry, value) in entries.iter_mut().zip(state) {
+                entry[lane] = *value;
+            }
+        }
+        let mut grad = [T::Accumulator::ZERO; LANES];
+        for (grad, upstream) in grad.iter_mut().zip(grads) {
+            *grad = upstream.widen();
+        }
+        slope_turned::<_, FMA, FLAT>(values, indices, &entries, &grad, beta);
+        space.turn_back(out, n);
     }
 }

@@ -2,19 +2,19 @@
 //! gradient, held fixed.
 
 use multiversion::{multiversion, target::target_cfg_f};
-use rayon::prelude::*;
 
 use super::{
     Element, Lines,
     beta::Beta,
     columns,
     coordinate::Values,
-    finish::{finish, finish_columns},
+    finish::{finish, finish_columns, finish_each},
     gradient::{Slope, SlotDistances, gradient_part, gradient_row},
     gradient_columns::{Slots, gradient_columns},
-    parallel::{PARALLEL, TASK},
-    partial::Partial,
-    rows::{PIECE, reduce_line, reduce_long},
+    parallel::{TASK, share},
+    partial::{LANES, Partial},
+    rows::{PIECE, reduce_long, reduce_piece},
+    short_rows::{Space, reduce_turned, slope_turned},
 };
 
 /// `beta * p * (grad - sum(grad * p))`, which takes the place of `grad`: no memory of its own, whose
@@ -29,26 +29,30 @@ pub(crate) fn softmax_surrogate_backward<T: Element>(
     let n = lines.n;
     if lines.inner > 1 {
         let partials = columns::reduce(logits, lines, Values(grad), beta);
-        let (_, state) = finish_columns::<T>(&partials, lines.inner);
-        gradient_columns(grad, logits, &state, None, lines, Slots, beta);
-    } else if n > PIECE {
-        grad.par_chunks_exact_mut(n)
-            .zip(logits.par_chunks_exact(n))
-            .for_each(|(grad, logits)| {
-                let slope = slope::<T>(reduce_long(logits, Values(grad), beta), beta);
-                grad.par_chunks_mut(TASK)
-                    .zip(logits.par_chunks(TASK))
-                    .for_each(|(grad, logits)| {
-                        gradient_part(grad, logits, SlotDistances::new(slope), slope, beta);
-                    });
-            });
-    } else if logits.len() < PARALLEL {
-        backward_rows(logits, grad, n, beta);
+        let (_, state) = finish_columns::<T>(&partials, lines.inner, true);
+        return gradient_columns(grad, logits, &state, None, lines, Slots, beta);
+    }
+    if n > PIECE {
+        let values = |line| Values(&grad[line * n..][..n]);
+        let partials: Vec<_> = reduce_long(logits, n, values, beta).collect();
+        let rows = grad
+            .chunks_exact_mut(n)
+            .zip(logits.chunks_exact(n))
+            .zip(partials);
+        let tasks = rows.flat_map(|((grad, logits), partial)| {
+            let slope = slope::<T>(partial, beta);
+            let parts = grad.chunks_mut(TASK).zip(logits.chunks(TASK));
+            parts.map(move |(grad, logits)| (grad, logits, slope))
+        });
+        share(tasks, logits.len(), |(grad, logits, slope)| {
+            gradient_part(grad, logits, SlotDistances::new(slope), slope, beta);
+        });
     } else {
         let rows = TASK.div_ceil(n);
-        grad.par_chunks_mut(rows * n)
-            .zip(logits.par_chunks(rows * n))
-            .for_each(|(grad, logits)| backward_rows(logits, grad, n, beta));
+        let tasks = grad.chunks_mut(rows * n).zip(logits.chunks(rows * n));
+        share(tasks, logits.len(), |(grad, logits)| {
+            backward_rows(logits, grad, n, beta);
+        });
     }
 }
 
@@ -74,9 +78,31 @@ fn backward_each<T: Element, const FMA: bool, const FLAT: bool>(
     n: usize,
     beta: Beta<T::Accumulator>,
 ) {
+    if n < 2 * LANES {
+        return backward_short::<T, FMA, FLAT>(logits, grad, n, beta);
+    }
     for (grad, logits) in grad.chunks_exact_mut(n).zip(logits.chunks_exact(n)) {
-        let partial = reduce_line::<T, _, FMA, FLAT>(logits, Values(grad), beta);
+        let partial = reduce_piece::<T, _, FMA, FLAT>(logits, Values(grad), beta, 0);
         let slope = slope::<T>(partial, beta);
-        gradient_row::<T, _, _, FMA, FLAT>(grad, logits, SlotDistances::new(slope), slope, beta);
+        gradient_row::<T, _, _, _, FMA, FLAT>(grad, logits, SlotDistances::new(slope), slope, beta);
+    }
+}
+
+#[inline(always)]
+fn backward_short<T: Element, const FMA: bool, const FLAT: bool>(
+    logits: &[T],
+    grad: &mut [T],
+    n: usize,
+    beta: Beta<T::Accumulator>,
+) {
+    let (mut logit_space, mut grad_space) = (Space::<T>::new(), Space::<T>::new());
+    for (grad, logits) in grad.chunks_mut(LANES * n).zip(logits.chunks(LANES * n)) {
+        let values = logit_space.turn(logits, n);
+        let upstream = grad_space.turn(grad, n);
+        let partials = reduce_turned::<_, FMA, FLAT>(values, |place| upstream[place], beta);
+        let (_, state) = finish_each::<T>(&partials);
+        let ones = [T::Accumulator::ONE; LANES];
+        slope_turned::<_, FMA, FLAT>(values, |place| upstream[place], &state, &ones, beta);
+        logit_space.turn_back(grad, n);
     }
 }

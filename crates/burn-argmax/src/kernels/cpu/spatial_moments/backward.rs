@@ -1,15 +1,14 @@
 //! The gradient, in one read of every map and one write.
 
-use std::mem::MaybeUninit;
-
 use multiversion::{multiversion, target::target_cfg_f};
-use rayon::prelude::*;
 
 use super::{
     super::{
         Accumulator, Element,
         beta::Beta,
-        parallel::{PARALLEL, TASK, filled},
+        coordinate::{Coordinate, Index},
+        gradient::{Here, LANES, Logits, Slot},
+        parallel::{TASK, filled, share},
     },
     AXES, Extent, PAIRS, rows,
 };
@@ -61,6 +60,21 @@ impl<A: Accumulator> Slope<A> {
             xx,
         ]
     }
+
+    /// The slope at a value, at this distance from the mean along the row. The weight comes first:
+    /// where it is 0, the product stays 0 however large beta is.
+    #[inline(always)]
+    fn at<const FMA: bool, const FLAT: bool>(
+        &self,
+        value: A,
+        distance: A,
+        [a, b, c]: [A; 3],
+        beta: Beta<A>,
+    ) -> A {
+        let e = beta.weight::<FMA, FLAT>(value, self.max);
+        let upstream = a.add(distance.mul(b.add(distance.mul(c))));
+        e.mul(upstream).mul(self.scale)
+    }
 }
 
 /// `beta * p_j * sum_k grad_k * (d moment_k / d p_j)`, less its mean.
@@ -72,90 +86,118 @@ pub(crate) fn backward<T: Element>(
     covariance: bool,
     beta: f64,
 ) -> Vec<T> {
+    filled(heatmaps.len(), |out| {
+        gradient(out, heatmaps, state, grad, extent, covariance, beta);
+    })
+}
+
+/// [`backward`], which takes the place of the heatmaps: no memory of its own.
+pub(crate) fn backward_in_place<T: Element>(
+    heatmaps: &mut [T],
+    state: &[T::Accumulator],
+    grad: &[T],
+    extent: Extent,
+    covariance: bool,
+    beta: f64,
+) {
+    gradient(heatmaps, Here, state, grad, extent, covariance, beta);
+}
+
+fn gradient<T, S, L>(
+    out: &mut [S],
+    heatmaps: L,
+    state: &[T::Accumulator],
+    grad: &[T],
+    extent: Extent,
+    covariance: bool,
+    beta: f64,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+{
     let beta = Beta::new(beta);
     let length = extent.len();
-    let (state_len, grad_len) = (
-        spatial_state_len(covariance),
-        spatial_moments_len(covariance),
-    );
-    let map = |out: &mut [MaybeUninit<T>], map: &[T], state: &[T::Accumulator], grad: &[T]| {
+    let elements = out.len();
+    let states = state.chunks_exact(spatial_state_len(covariance));
+    let grads = grad.chunks_exact(spatial_moments_len(covariance));
+    let maps = out.chunks_exact_mut(length).zip(states.zip(grads));
+    let tasks = maps.enumerate().flat_map(|(map, (out, (state, grad)))| {
         let slope = Slope::new(state, grad, beta);
-        if length <= TASK {
-            return gradient(out, map, 0, extent, slope, beta);
-        }
-        out.par_chunks_mut(TASK)
-            .zip(map.par_chunks(TASK))
-            .enumerate()
-            .for_each(|(index, (out, map))| {
-                gradient(out, map, index * TASK, extent, slope, beta);
-            });
-    };
-    filled(heatmaps.len(), |out| {
-        if heatmaps.len() < PARALLEL {
-            out.chunks_exact_mut(length)
-                .zip(heatmaps.chunks_exact(length))
-                .zip(
-                    state
-                        .chunks_exact(state_len)
-                        .zip(grad.chunks_exact(grad_len)),
-                )
-                .for_each(|((out, values), (state, grad))| map(out, values, state, grad));
-        } else {
-            out.par_chunks_exact_mut(length)
-                .zip(heatmaps.par_chunks_exact(length))
-                .zip(
-                    state
-                        .par_chunks_exact(state_len)
-                        .zip(grad.par_chunks_exact(grad_len)),
-                )
-                .with_min_len(TASK.div_ceil(length))
-                .for_each(|((out, values), (state, grad))| map(out, values, state, grad));
-        }
-    })
+        let parts = out.chunks_mut(TASK).enumerate();
+        parts.map(move |(part, out)| (map * length, part * TASK, out, slope))
+    });
+    share(tasks, elements, |(map, start, out, slope)| {
+        let heatmap = heatmaps.part(map + start, out.len());
+        gradient_part(out, heatmap, start, extent, slope, beta);
+    });
 }
 
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-fn gradient<T: Element>(
-    out: &mut [MaybeUninit<T>],
-    heatmap: &[T],
+fn gradient_part<T, S, L>(
+    out: &mut [S],
+    heatmap: L,
     start: usize,
     extent: Extent,
     slope: Slope<T::Accumulator>,
     beta: Beta<T::Accumulator>,
-) {
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+{
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     specialised!(
         fma,
         beta,
-        gradient_body::<T>(out, heatmap, start, extent, slope, beta)
+        gradient_rows::<T, S, L>(out, heatmap, start, extent, slope, beta)
     );
 }
 
 #[inline(always)]
-fn gradient_body<T: Element, const FMA: bool, const FLAT: bool>(
-    out: &mut [MaybeUninit<T>],
-    heatmap: &[T],
+fn gradient_rows<T, S, L, const FMA: bool, const FLAT: bool>(
+    out: &mut [S],
+    heatmap: L,
     start: usize,
     extent: Extent,
     slope: Slope<T::Accumulator>,
     beta: Beta<T::Accumulator>,
-) {
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+{
     let offset = T::Accumulator::from_f64(slope.offset[0]);
-    for (begin, length, [x, y, z]) in rows(start, heatmap.len(), extent, slope.centre) {
-        let x = x as i32;
-        let [a, b, c] = slope
+    for (begin, length, [x, y, z]) in rows(start, out.len(), extent, slope.centre) {
+        let upstream = slope
             .row(y as f64 - slope.offset[1], z as f64 - slope.offset[2])
             .map(T::Accumulator::from_f64);
-        let row = begin..begin + length;
-        for (index, (out, value)) in out[row.clone()].iter_mut().zip(&heatmap[row]).enumerate() {
-            let e = beta.weight::<FMA, FLAT>(value.widen(), slope.max);
-            let distance = T::Accumulator::from_i32(x + index as i32).sub(offset);
-            let upstream = a.add(distance.mul(b.add(distance.mul(c))));
-            // The weight comes first: where it is 0, the product stays 0 however large beta is.
-            out.write(T::narrow(e.mul(upstream).mul(slope.scale)));
+        let mut next: [_; LANES] = Index.begin(T::Accumulator::from_i32(-x as i32));
+        let heatmap = heatmap.part(begin, length);
+        let (chunks, rest) = out[begin..begin + length].as_chunks_mut::<LANES>();
+        let begin = chunks.len() * LANES;
+        for (index, out) in chunks.iter_mut().enumerate() {
+            let distances = Index.distances(&mut next, 0, T::Accumulator::ZERO);
+            let values = heatmap.chunk(index * LANES, out);
+            for lane in 0..LANES {
+                let distance = distances[lane].sub(offset);
+                let value = slope.at::<FMA, FLAT>(values[lane], distance, upstream, beta);
+                out[lane].put(T::narrow(value));
+            }
+        }
+        if !rest.is_empty() {
+            let values = heatmap.rest(begin, rest);
+            let mut slopes = [T::Accumulator::ZERO; LANES];
+            for lane in 0..LANES {
+                let distance = next[lane].sub(offset);
+                slopes[lane] = slope.at::<FMA, FLAT>(values[lane], distance, upstream, beta);
+            }
+            for (out, slope) in rest.iter_mut().zip(slopes) {
+                out.put(T::narrow(slope));
+            }
         }
     }
 }

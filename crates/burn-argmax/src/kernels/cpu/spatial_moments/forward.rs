@@ -1,15 +1,14 @@
 //! The sums of every map, in one read of it.
 
 use multiversion::{multiversion, target::target_cfg_f};
-use rayon::prelude::*;
 
 use super::{
     super::{
         Accumulator, Element,
         beta::{Beta, finite_max},
         coordinate::{Coordinate, Index},
-        parallel::{PARALLEL, TASK},
-        peak::{filled_up, peak_of, total, widened},
+        parallel::share,
+        peak::{Block, filled_up, peak_of, total, widened},
         rows::PIECE,
     },
     AXES, Extent, PAIRS, rows,
@@ -102,33 +101,23 @@ pub(crate) fn forward<T: Element>(
 ) -> (Vec<T>, Vec<T::Accumulator>) {
     let beta = Beta::new(beta);
     let length = extent.len();
-    let map = |map: &[T]| {
-        if map.len() <= PIECE {
-            return reduce(map, 0, extent, covariance, beta);
-        }
-        let pieces: Vec<Sums> = map
-            .par_chunks(PIECE)
-            .enumerate()
-            .map(|(index, piece)| reduce(piece, index * PIECE, extent, covariance, beta))
-            .collect();
-        pieces
-            .into_iter()
-            .fold(Sums::EMPTY, |total, piece| total.merge(piece, extent, beta))
-    };
-    let sums: Vec<Sums> = if heatmaps.len() < PARALLEL {
-        heatmaps.chunks_exact(length).map(map).collect()
-    } else {
-        heatmaps
-            .par_chunks_exact(length)
-            .with_min_len(TASK.div_ceil(length))
-            .map(map)
-            .collect()
-    };
+    let maps = heatmaps.len() / length;
+    let pieces = length.div_ceil(PIECE);
+    let mut sums = vec![Sums::EMPTY; maps * pieces];
+    let values = heatmaps
+        .chunks_exact(length)
+        .flat_map(|map| map.chunks(PIECE));
+    let tasks = sums.iter_mut().zip(values).enumerate();
+    share(tasks, heatmaps.len(), |(index, (sums, piece))| {
+        *sums = reduce(piece, index % pieces * PIECE, extent, covariance, beta);
+    });
 
-    let mut moments = Vec::with_capacity(sums.len() * spatial_moments_len(covariance));
-    let mut state = Vec::with_capacity(sums.len() * spatial_state_len(covariance));
-    for sums in sums {
-        finish(sums, extent, covariance, &mut moments, &mut state);
+    let mut moments = Vec::with_capacity(maps * spatial_moments_len(covariance));
+    let mut state = Vec::with_capacity(maps * spatial_state_len(covariance));
+    for pieces in sums.chunks_exact(pieces) {
+        let merge = |total: Sums, piece: &Sums| total.merge(*piece, extent, beta);
+        let total = pieces.iter().fold(Sums::EMPTY, merge);
+        finish(total, extent, covariance, &mut moments, &mut state);
     }
     (moments, state)
 }
@@ -202,7 +191,7 @@ fn reduce_body<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: 
     let mut total = Sums::EMPTY;
     for (block_index, block) in piece.chunks(BLOCK).enumerate() {
         let start = start + block_index * BLOCK;
-        let (max, place) = peak_of(block);
+        let (max, place) = peak_of(Block::new(block));
         if max.to_f64() > total.max {
             total = total.raised(max.to_f64(), start + place, extent, beta);
         }

@@ -6,7 +6,7 @@
 mod backward;
 mod forward;
 
-pub(crate) use backward::backward;
+pub(crate) use backward::{backward, backward_in_place};
 pub(crate) use forward::forward;
 
 use crate::ops::SPATIAL_AXES as AXES;
