@@ -45,6 +45,8 @@ pub enum Pass {
     ForwardBackward,
     /// `backward()` alone, after an untimed forward.
     Backward,
+    /// The same where nothing but the graph holds the input, as a layer's output.
+    BackwardDropped,
 }
 
 impl Variant {
@@ -59,6 +61,7 @@ impl Pass {
             Self::Forward => "forward",
             Self::ForwardBackward => "forward+backward",
             Self::Backward => "backward",
+            Self::BackwardDropped => "backward, x dropped",
         }
     }
 }
@@ -86,7 +89,13 @@ impl Op {
     pub fn passes(self) -> &'static [Pass] {
         match self {
             Self::SignOneHot => &[Pass::Forward],
-            _ => &[Pass::Forward, Pass::ForwardBackward, Pass::Backward],
+            Self::StraightThroughOneHot => &[Pass::Forward, Pass::ForwardBackward, Pass::Backward],
+            Self::SoftArgmax | Self::SpatialSoftArgmax => &[
+                Pass::Forward,
+                Pass::ForwardBackward,
+                Pass::Backward,
+                Pass::BackwardDropped,
+            ],
         }
     }
 
@@ -100,10 +109,10 @@ impl Op {
         match (self, pass) {
             (Self::SoftArgmax | Self::SpatialSoftArgmax, Pass::Forward) => &[Read],
             (Self::SoftArgmax | Self::SpatialSoftArgmax, Pass::ForwardBackward) => &[Read, Copy],
-            (Self::SoftArgmax | Self::SpatialSoftArgmax, Pass::Backward) => &[Copy],
+            (Self::SoftArgmax | Self::SpatialSoftArgmax, _) => &[Copy],
             (_, Pass::Forward) => &[Write],
             (_, Pass::ForwardBackward) => &[Write, Write, Copy],
-            (_, Pass::Backward) => &[Write, Copy],
+            (_, Pass::Backward | Pass::BackwardDropped) => &[Write, Copy],
         }
     }
 

@@ -73,7 +73,16 @@ pub fn time_pass<const D: usize>(
             let y = op.apply(variant, leaf(), dim);
             watch.time(|| y.backward())?.1
         }
+        Pass::BackwardDropped => {
+            let y = op.apply(variant, unshared(x).autodiff().require_grad(), dim);
+            watch.time(|| y.backward())?.1
+        }
     })
+}
+
+/// The same numbers in memory that no other tensor sees.
+fn unshared<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
+    x.clone() * 1.0
 }
 
 /// The output and the gradient of `leaf`.
@@ -202,6 +211,10 @@ impl Bench<'_> {
             }),
             Pass::Backward => {
                 let y = op.apply(variant, leaf, dim);
+                peak_extra(self.backend, self.device, watch, || y.backward())
+            }
+            Pass::BackwardDropped => {
+                let y = op.apply(variant, unshared(x).autodiff().require_grad(), dim);
                 peak_extra(self.backend, self.device, watch, || y.backward())
             }
         }

@@ -68,7 +68,7 @@ fn leaves_logits_that_are_kept_as_they_were() {
 
     let maps = random(45, MAPS, &device).require_grad();
     let kept = maps.clone() * 1.0;
-    let view = kept.clone().slice([0..1]);
+    let view = kept.clone().narrow(0, 0, 1);
     spatial(kept).backward();
-    assert_exact(&values(view), &values(maps.slice([0..1])));
+    assert_exact(&values(view), &values(maps.narrow(0, 0, 1)));
 }
