@@ -1,7 +1,5 @@
 //! The gradient of the softmax average of a coordinate along interleaved lines, lanes across them.
 
-use std::ops::Range;
-
 use multiversion::{multiversion, target::target_cfg_f};
 
 use super::{
@@ -13,22 +11,72 @@ use super::{
     peak::{filled_up, widened},
 };
 
-/// Neighbouring lines worked on together: what their gradients take from their state stays in the
-/// first cache from one row to the next.
-const WIDTH: usize = 1024;
+/// Elements of every line that are worked on together: few enough for memory to be read and written
+/// at as many places at once.
+const DEPTH: usize = 4;
 
-/// Rows of a task, at least.
+/// Elements of every line of a task, at least.
 const ROWS: usize = 16;
 
-/// What the gradients of neighbouring lines take from their state, a slice for each.
+/// What the gradients of lines side by side take from their state.
 #[derive(Clone, Copy)]
-pub(crate) struct Slopes<'a, A> {
-    pub max: &'a [A],
-    pub centre: &'a [A],
-    pub offset: &'a [A],
+pub(crate) struct Slopes<A> {
+    pub max: [A; LANES],
+    pub centre: [A; LANES],
+    pub offset: [A; LANES],
     /// `beta / sum`.
-    pub scale: &'a [A],
-    pub grad: &'a [A],
+    pub scale: [A; LANES],
+    pub grad: [A; LANES],
+}
+
+impl<A: Accumulator> Slopes<A> {
+    /// The slope at a value of a line. The weight comes first: where it is 0, the product stays 0
+    /// however large beta is.
+    #[inline(always)]
+    pub fn at<const FMA: bool, const FLAT: bool>(
+        &self,
+        lane: usize,
+        value: A,
+        coordinate: A,
+        beta: Beta<A>,
+    ) -> A {
+        let e = beta.weight::<FMA, FLAT>(value, self.max[lane]);
+        let distance = coordinate.sub(self.centre[lane]).sub(self.offset[lane]);
+        e.mul(distance).mul(self.scale[lane]).mul(self.grad[lane])
+    }
+}
+
+/// The same of any number of neighbouring lines, a slice for each.
+#[derive(Clone, Copy)]
+struct LineSlopes<'a, A> {
+    max: &'a [A],
+    centre: &'a [A],
+    offset: &'a [A],
+    scale: &'a [A],
+    grad: &'a [A],
+}
+
+impl<A: Accumulator> LineSlopes<'_, A> {
+    /// Of the lines from one on, no more than a vector of them.
+    #[inline(always)]
+    fn from(&self, line: usize) -> Slopes<A> {
+        let part = |values: &[A]| {
+            let values = &values[line..];
+            values
+                .as_chunks()
+                .0
+                .first()
+                .copied()
+                .unwrap_or_else(|| filled_up(values))
+        };
+        Slopes {
+            max: part(self.max),
+            centre: part(self.centre),
+            offset: part(self.offset),
+            scale: part(self.scale),
+            grad: part(self.grad),
+        }
+    }
 }
 
 /// The gradient. `state` is `[max, sum, centre, offset]` along the dimension of the index, and `grad`
@@ -69,7 +117,7 @@ pub(crate) fn gradient_columns<T, S, L, C>(
     share(tasks, elements, |(outer, first, out)| {
         let lines = outer * inner..(outer + 1) * inner;
         let state = &state[STATE * lines.start..STATE * lines.end];
-        let slopes = Slopes {
+        let slopes = LineSlopes {
             max: &state[..inner],
             centre: &state[2 * inner..3 * inner],
             offset: &state[3 * inner..],
@@ -139,7 +187,7 @@ impl<T: Element> SlotCoordinate<T::Accumulator, T> for Slots {
 fn gradient_rows<T, S, L, C>(
     out: &mut [S],
     logits: L,
-    slopes: Slopes<T::Accumulator>,
+    slopes: LineSlopes<T::Accumulator>,
     coordinate: C,
     beta: Beta<T::Accumulator>,
     first: usize,
@@ -161,7 +209,7 @@ fn gradient_rows<T, S, L, C>(
 fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
     out: &mut [S],
     logits: L,
-    slopes: Slopes<T::Accumulator>,
+    slopes: LineSlopes<T::Accumulator>,
     coordinate: C,
     beta: Beta<T::Accumulator>,
     first: usize,
@@ -173,60 +221,37 @@ fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
 {
     let inner = slopes.max.len();
     let origin = coordinate.first_origin(first);
-    for begin in (0..inner).step_by(WIDTH) {
-        let columns = begin..inner.min(begin + WIDTH);
-        let slopes = slopes.of(columns.clone());
-        for (row, out) in out.chunks_exact_mut(inner).enumerate() {
-            let out = &mut out[columns.clone()];
-            let logits = logits.part(row * inner + begin, out.len());
-            let (chunks, rest) = out.as_chunks_mut::<LANES>();
-            let column = chunks.len() * LANES;
-            for (index, out) in chunks.iter_mut().enumerate() {
-                let column = index * LANES;
-                let coordinates = coordinate.across(row, out);
-                let values = logits.chunk(column, out);
-                let slopes = slopes.of(column..column + LANES);
-                for lane in 0..LANES {
-                    let coordinate = coordinates[lane].add(origin);
-                    let slope = slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
-                    out[lane].put(T::narrow(slope));
+    for (block, out) in out.chunks_mut(DEPTH * inner).enumerate() {
+        let logits = logits.part(block * DEPTH * inner, out.len());
+        for column in (0..inner).step_by(LANES) {
+            let slopes = slopes.from(column);
+            let rows = out.chunks_exact_mut(inner).enumerate();
+            for (row, out) in rows {
+                let place = row * inner + column;
+                let row = block * DEPTH + row;
+                let out = &mut out[column..];
+                if let Some(out) = out.as_chunks_mut::<LANES>().0.first_mut() {
+                    let coordinates = coordinate.across(row, out);
+                    let values = logits.chunk(place, out);
+                    for lane in 0..LANES {
+                        let coordinate = coordinates[lane].add(origin);
+                        let slope = slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
+                        out[lane].put(T::narrow(slope));
+                    }
+                } else {
+                    let coordinates = coordinate.across_rest(row, out);
+                    let values = logits.part(place, out.len()).rest(0, out);
+                    let mut gradient = [T::Accumulator::ZERO; LANES];
+                    for lane in 0..LANES {
+                        let coordinate = coordinates[lane].add(origin);
+                        gradient[lane] =
+                            slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
+                    }
+                    for (out, slope) in out.iter_mut().zip(gradient) {
+                        out.put(T::narrow(slope));
+                    }
                 }
             }
-            let coordinates = coordinate.across_rest(row, rest);
-            let values = logits.rest(column, rest);
-            for (lane, out) in rest.iter_mut().enumerate() {
-                let coordinate = coordinates[lane].add(origin);
-                let slope = slopes.at::<FMA, FLAT>(column + lane, values[lane], coordinate, beta);
-                out.put(T::narrow(slope));
-            }
         }
-    }
-}
-
-impl<A: Accumulator> Slopes<'_, A> {
-    #[inline(always)]
-    fn of(&self, lines: Range<usize>) -> Slopes<'_, A> {
-        Slopes {
-            max: &self.max[lines.clone()],
-            centre: &self.centre[lines.clone()],
-            offset: &self.offset[lines.clone()],
-            scale: &self.scale[lines.clone()],
-            grad: &self.grad[lines],
-        }
-    }
-
-    /// The slope at a value of a line. The weight comes first: where it is 0, the product stays 0
-    /// however large beta is.
-    #[inline(always)]
-    pub fn at<const FMA: bool, const FLAT: bool>(
-        &self,
-        line: usize,
-        value: A,
-        coordinate: A,
-        beta: Beta<A>,
-    ) -> A {
-        let e = beta.weight::<FMA, FLAT>(value, self.max[line]);
-        let distance = coordinate.sub(self.centre[line]).sub(self.offset[line]);
-        e.mul(distance).mul(self.scale[line]).mul(self.grad[line])
     }
 }

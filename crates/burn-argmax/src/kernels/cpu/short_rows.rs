@@ -153,8 +153,8 @@ pub(crate) fn reduce_turned<A: Accumulator, const FMA: bool, const FLAT: bool>(
 pub(crate) fn slope_turned<A: Accumulator, const FMA: bool, const FLAT: bool>(
     turned: &mut [[A; LANES]],
     coordinates: impl Fn(usize) -> [A; LANES],
-    [max, sum, centre, offset]: &[[A; LANES]; STATE],
-    grad: &[A; LANES],
+    [max, sum, centre, offset]: [[A; LANES]; STATE],
+    grad: [A; LANES],
     beta: Beta<A>,
 ) {
     let mut scale = [A::ZERO; LANES];
@@ -165,7 +165,7 @@ pub(crate) fn slope_turned<A: Accumulator, const FMA: bool, const FLAT: bool>(
         max,
         centre,
         offset,
-        scale: &scale,
+        scale,
         grad,
     };
     for (place, values) in turned.iter_mut().enumerate() {

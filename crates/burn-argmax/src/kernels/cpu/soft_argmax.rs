@@ -264,7 +264,7 @@ fn gradient_short<T, S, L, const FMA: bool, const FLAT: bool>(
         for (grad, upstream) in grad.iter_mut().zip(grads) {
             *grad = upstream.widen();
         }
-        slope_turned::<_, FMA, FLAT>(values, indices, &entries, &grad, beta);
+        slope_turned::<_, FMA, FLAT>(values, indices, entries, grad, beta);
         space.turn_back(out, n);
     }
 }

@@ -102,7 +102,7 @@ fn backward_short<T: Element, const FMA: bool, const FLAT: bool>(
         let partials = reduce_turned::<_, FMA, FLAT>(values, |place| upstream[place], beta);
         let (_, state) = finish_each::<T>(&partials);
         let ones = [T::Accumulator::ONE; LANES];
-        slope_turned::<_, FMA, FLAT>(values, |place| upstream[place], &state, &ones, beta);
+        slope_turned::<_, FMA, FLAT>(values, |place| upstream[place], state, ones, beta);
         logit_space.turn_back(grad, n);
     }
 }
