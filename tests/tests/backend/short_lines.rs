@@ -7,18 +7,21 @@ use burn_argmax_tests::{
 
 use super::device;
 
-/// More than are worked on together, and no multiple of it.
-const LINES: usize = 37;
+/// Fewer than are worked on together, and more, but no multiple of it.
+const COUNTS: [usize; 2] = [10, 37];
 
 /// Lines of every kind, one after the other and side by side.
 #[test]
 fn of_every_kind_beside_each_other() {
     let Some(device) = device() else { return };
-    for n in SHORT {
-        println!("n = {n}");
-        let lines = extreme_lines(LINES, n);
-        let rows = || tensor(&lines, [LINES, n], &device);
-        let columns = || tensor(&transposed(&lines, n), [n, LINES], &device);
+    for (n, count) in SHORT
+        .into_iter()
+        .flat_map(|n| COUNTS.map(|count| (n, count)))
+    {
+        println!("{count} lines of {n}");
+        let lines = extreme_lines(count, n);
+        let rows = || tensor(&lines, [count, n], &device);
+        let columns = || tensor(&transposed(&lines, n), [n, count], &device);
 
         for beta in [0.0, 1.0, 1e10] {
             println!("beta {beta}");

@@ -5,9 +5,10 @@ use std::ops::Range;
 use multiversion::{multiversion, target::target_cfg_f};
 
 use super::{
-    Accumulator, Element, Lines,
+    Accumulator, Element, Lines, STATE,
     beta::{Beta, finite_max},
     coordinate::ColumnCoordinate,
+    finish::{finish_columns, finish_each},
     parallel::share,
     partial::{LANES, Partial, Partials},
     peak::{filled_up, widened},
@@ -24,8 +25,65 @@ pub(crate) const WIDTH: usize = 512;
 /// the result does not depend on it.
 const PIECE: usize = 1 << 12;
 
-/// The sums of every line, in the order of the reduced tensor.
-pub(crate) fn reduce<T, C>(
+/// The softmax average of a coordinate along every line, in the order of the reduced tensor, and if it
+/// is kept the state, whose entries lie `inner` from the next.
+pub(crate) fn average<T, C>(
+    values: &[T],
+    lines: Lines,
+    coordinate: C,
+    beta: Beta<T::Accumulator>,
+    keep_state: bool,
+) -> (Vec<T>, Vec<T::Accumulator>)
+where
+    T: Element,
+    C: ColumnCoordinate<T::Accumulator>,
+{
+    let Lines { n, inner, .. } = lines;
+    if n > PIECE {
+        let partials = reduce_long(values, lines, coordinate, beta);
+        return finish_columns(&partials, inner, keep_state);
+    }
+    let kept = if keep_state { lines.count() } else { 0 };
+    let mut results = vec![T::ZERO; lines.count()];
+    let mut state = vec![T::Accumulator::ZERO; STATE * kept];
+    let mut states = state.chunks_exact_mut(STATE * inner).flat_map(|state| {
+        let (max, rest) = state.split_at_mut(inner);
+        let (sum, rest) = rest.split_at_mut(inner);
+        let (centre, offset) = rest.split_at_mut(inner);
+        let peaks = max.chunks_mut(WIDTH).zip(sum.chunks_mut(WIDTH));
+        let places = centre.chunks_mut(WIDTH).zip(offset.chunks_mut(WIDTH));
+        peaks
+            .zip(places)
+            .map(|((max, sum), (centre, offset))| [max, sum, centre, offset])
+    });
+    let tasks = results
+        .chunks_exact_mut(inner)
+        .enumerate()
+        .flat_map(|(outer, results)| {
+            results
+                .chunks_mut(WIDTH)
+                .enumerate()
+                .map(move |tile| (outer, tile))
+        })
+        .map(|(outer, (tile, results))| {
+            let start = outer * n * inner + tile * WIDTH;
+            let tile = Tile {
+                values,
+                inner,
+                start,
+            };
+            (tile, results, states.next())
+        });
+    share(tasks, values.len(), |(tile, results, state)| {
+        let mut sums = no_sums(results.len());
+        reduce_tile(tile, 0..n, coordinate, beta, results.len(), &mut sums);
+        finish_tile(&sums, results, state);
+    });
+    (results, state)
+}
+
+/// The sums of lines longer than [`PIECE`], in pieces that threads share.
+fn reduce_long<T, C>(
     values: &[T],
     lines: Lines,
     coordinate: C,
@@ -44,34 +102,62 @@ where
         .flat_map(|(index, partials)| {
             let (outer, piece) = (index / pieces, index % pieces);
             let rows = piece * PIECE..n.min((piece + 1) * PIECE);
-            partials
-                .chunks_mut(WIDTH)
-                .enumerate()
-                .map(move |(index, partials)| {
-                    let tile = Tile {
-                        values,
-                        inner,
-                        start: outer * n * inner + index * WIDTH,
-                    };
-                    (tile, rows.clone(), partials)
-                })
+            let tiles = partials.chunks_mut(WIDTH).enumerate();
+            tiles.map(move |(index, partials)| {
+                let start = outer * n * inner + index * WIDTH;
+                let tile = Tile {
+                    values,
+                    inner,
+                    start,
+                };
+                (tile, rows.clone(), partials)
+            })
         });
     share(tasks, values.len(), |(tile, rows, partials)| {
-        reduce_tile(tile, rows, coordinate, beta, partials);
-    });
-    if pieces > 1 {
-        let mut merged = vec![Partial::EMPTY; lines.count()];
-        let parts = partials.chunks_exact(pieces * inner);
-        for (merged, parts) in merged.chunks_exact_mut(inner).zip(parts) {
-            for part in parts.chunks_exact(inner) {
-                for (total, part) in merged.iter_mut().zip(part) {
-                    *total = total.merge(*part, beta);
-                }
+        let mut sums = no_sums(partials.len());
+        let origin = coordinate.first_origin(rows.start);
+        reduce_tile(tile, rows, coordinate, beta, partials.len(), &mut sums);
+        for (partials, sums) in partials.chunks_mut(LANES).zip(sums) {
+            for (lane, partial) in partials.iter_mut().enumerate() {
+                *partial = sums.lane(lane, origin);
             }
         }
-        partials = merged;
+    });
+    let mut merged = vec![Partial::EMPTY; lines.count()];
+    let parts = partials.chunks_exact(pieces * inner);
+    for (merged, parts) in merged.chunks_exact_mut(inner).zip(parts) {
+        for part in parts.chunks_exact(inner) {
+            for (total, part) in merged.iter_mut().zip(part) {
+                *total = total.merge(*part, beta);
+            }
+        }
     }
-    partials
+    merged
+}
+
+/// No sums yet of so many lines.
+fn no_sums<A: Accumulator>(lines: usize) -> Vec<Partials<A>> {
+    vec![Partials::EMPTY; lines.div_ceil(LANES)]
+}
+
+/// Results and state of the lines of a tile.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn finish_tile<T: Element>(
+    sums: &[Partials<T::Accumulator>],
+    results: &mut [T],
+    mut state: Option<[&mut [T::Accumulator]; STATE]>,
+) {
+    for (group, sums) in sums.iter().enumerate() {
+        let lines = group * LANES..results.len().min((group + 1) * LANES);
+        let (finished, entries) = finish_each::<T>(sums);
+        results[lines.clone()].copy_from_slice(&finished[..lines.len()]);
+        for (state, entry) in state.iter_mut().flatten().zip(entries) {
+            state[lines.clone()].copy_from_slice(&entry[..lines.len()]);
+        }
+    }
 }
 
 /// Neighbouring lines.
@@ -93,7 +179,8 @@ fn reduce_tile<T, C>(
     rows: Range<usize>,
     coordinate: C,
     beta: Beta<T::Accumulator>,
-    partials: &mut [Partial],
+    lines: usize,
+    sums: &mut [Partials<T::Accumulator>],
 ) where
     T: Element,
     C: ColumnCoordinate<T::Accumulator>,
@@ -102,7 +189,7 @@ fn reduce_tile<T, C>(
     specialised!(
         fma,
         beta,
-        reduce_rows::<T, C>(tile, rows, coordinate, beta, partials)
+        reduce_rows::<T, C>(tile, rows, coordinate, beta, lines, sums)
     );
 }
 
@@ -112,48 +199,50 @@ fn reduce_rows<T, C, const FMA: bool, const FLAT: bool>(
     rows: Range<usize>,
     coordinate: C,
     beta: Beta<T::Accumulator>,
-    partials: &mut [Partial],
+    lines: usize,
+    sums: &mut [Partials<T::Accumulator>],
 ) where
     T: Element,
     C: ColumnCoordinate<T::Accumulator>,
 {
-    let mut groups = [Partials::<T::Accumulator>::EMPTY; WIDTH / LANES];
-    let groups = &mut groups[..partials.len().div_ceil(LANES)];
     for begin in rows.clone().step_by(DEPTH) {
         let depth = DEPTH.min(rows.end - begin);
         let index = begin - rows.start;
-        for (group, sums) in groups.iter_mut().enumerate() {
+        for (group, sums) in sums.iter_mut().enumerate() {
             let column = group * LANES;
-            let width = LANES.min(partials.len() - column);
+            let width = LANES.min(lines - column);
             let place = tile.start + begin * tile.inner + column;
+            let place = |row: usize| place + row * tile.inner;
+            // Masks where there is no element: they weigh nothing.
+            let masks = [T::Accumulator::NEG_INFINITY; LANES];
+            let zeros = [T::Accumulator::ZERO; LANES];
             if depth == DEPTH && width == LANES {
                 sums.observe::<FMA, FLAT>(
-                    |row| widened(first_chunk(&tile.values[place + row * tile.inner..])),
-                    |row| coordinate.across(index + row, place + row * tile.inner),
+                    |row| widened(first_chunk(&tile.values[place(row)..])),
+                    |row| coordinate.across(index + row, place(row)),
+                    beta,
+                );
+            } else if width == LANES {
+                sums.observe::<FMA, FLAT>(
+                    |row| match row < depth {
+                        true => widened(first_chunk(&tile.values[place(row)..])),
+                        false => masks,
+                    },
+                    |row| match row < depth {
+                        true => coordinate.across(index + row, place(row)),
+                        false => zeros,
+                    },
                     beta,
                 );
             } else {
-                // Masks where there is no element: they weigh nothing.
-                let mut values = [[T::Accumulator::NEG_INFINITY; LANES]; DEPTH];
-                let mut coordinates = [[T::Accumulator::ZERO; LANES]; DEPTH];
+                let mut values = [masks; DEPTH];
+                let mut coordinates = [zeros; DEPTH];
                 for row in 0..depth {
-                    let place = place + row * tile.inner;
-                    values[row] = filled_up(&tile.values[place..place + width]);
-                    coordinates[row] = coordinate.across_rest(index + row, place, width);
+                    values[row] = filled_up(&tile.values[place(row)..][..width]);
+                    coordinates[row] = coordinate.across_rest(index + row, place(row), width);
                 }
                 sums.observe::<FMA, FLAT>(|row| values[row], |row| coordinates[row], beta);
             }
-        }
-    }
-    let origin = coordinate.first_origin(rows.start);
-    for (partials, sums) in partials.chunks_mut(LANES).zip(groups) {
-        for (lane, partial) in partials.iter_mut().enumerate() {
-            *partial = Partial {
-                max: sums.max[lane].to_f64(),
-                centre: sums.centre[lane].to_f64() + origin,
-                sum: sums.sum[lane],
-                weighted: sums.weighted[lane],
-            };
         }
     }
 }

@@ -1,9 +1,10 @@
 //! CPU kernels over plain slices.
 //!
 //! A tensor is seen as `[outer, n, inner]` about the dimension of the index. A *line* is the `n`
-//! elements of one index: contiguous where `inner` is 1 (`rows`), and otherwise interleaved with
-//! its neighbours (`columns`). Every operator is a reduction of the lines to a few numbers each,
-//! followed, where the result has the input's size, by a map over the elements.
+//! elements of one index: contiguous where `inner` is 1 (`rows`, or `short_rows` where it has few),
+//! and otherwise interleaved with its neighbours (`columns`, or `narrow_columns` where these are few).
+//! Every operator is a reduction of the lines to a few numbers each, followed, where the result has
+//! the input's size, by a map over the elements.
 //!
 //! Weights come from `beta` and `exp`, the sums of a part of a line are a `partial`, taken over a
 //! `coordinate` about the line's `peak`, and `finish` makes result and state of them; `gradient` and
@@ -33,6 +34,7 @@ mod exp;
 mod finish;
 mod gradient;
 mod gradient_columns;
+mod narrow_columns;
 mod one_hot;
 mod parallel;
 mod partial;

@@ -7,6 +7,7 @@ use multiversion::multiversion;
 use super::{
     Accumulator, Element, Lines,
     columns::WIDTH,
+    narrow_columns,
     parallel::{TASK, filled, share, zeroed},
     partial::LANES,
     peak::nan_or_peak_of,
@@ -16,6 +17,10 @@ use super::{
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
 pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
     let Lines { n, inner, .. } = lines;
+    if lines.are_narrow() {
+        let rows = one_hot(&narrow_columns::rows(values, lines), lines.as_rows());
+        return narrow_columns::columns(&rows, lines);
+    }
     if inner > 1 {
         let Peaks { indices, .. } = column_peaks(values, lines);
         return map_columns(values, lines, |out, _, outer, index| {
@@ -40,6 +45,10 @@ pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
 /// 1 at every maximum, else 0; NaN throughout a line that has one.
 pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
     let Lines { n, inner, .. } = lines;
+    if lines.are_narrow() {
+        let rows = sign_one_hot(&narrow_columns::rows(values, lines), lines.as_rows());
+        return narrow_columns::columns(&rows, lines);
+    }
     if inner > 1 {
         let Peaks { maxima, .. } = column_peaks(values, lines);
         return map_columns(values, lines, |out, values, outer, _| {
@@ -215,13 +224,19 @@ fn map_columns<T: Element>(
     lines: Lines,
     fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,
 ) -> Vec<T> {
+    let Lines { n, inner, .. } = lines;
+    let rows = TASK.div_ceil(inner);
     filled(values.len(), |out| {
         let tasks = out
-            .chunks_exact_mut(lines.inner)
-            .zip(values.chunks_exact(lines.inner))
+            .chunks_mut(rows * inner)
+            .zip(values.chunks(rows * inner))
             .enumerate();
-        share(tasks, values.len(), |(position, (out, values))| {
-            fill(out, values, position / lines.n, position % lines.n);
+        share(tasks, values.len(), |(task, (out, values))| {
+            let filled = out.chunks_exact_mut(inner).zip(values.chunks_exact(inner));
+            for (index, (out, values)) in filled.enumerate() {
+                let position = task * rows + index;
+                fill(out, values, position / n, position % n);
+            }
         });
     })
 }

@@ -76,4 +76,15 @@ impl<A: Accumulator> Partials<A> {
         sum: [0.0; LANES],
         weighted: [0.0; LANES],
     };
+
+    /// Those of one line, whose coordinates were counted from `origin`.
+    #[inline(always)]
+    pub fn lane(&self, lane: usize, origin: f64) -> Partial {
+        Partial {
+            max: self.max[lane].to_f64(),
+            centre: self.centre[lane].to_f64() + origin,
+            sum: self.sum[lane],
+            weighted: self.weighted[lane],
+        }
+    }
 }

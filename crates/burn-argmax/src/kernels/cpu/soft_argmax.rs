@@ -7,9 +7,10 @@ use super::{
     beta::Beta,
     columns,
     coordinate::Index,
-    finish::{finish, finish_columns, finish_each},
+    finish::{finish, finish_each},
     gradient::{Here, IndexDistances, Logits, Slope, Slot, gradient_part, gradient_row},
     gradient_columns::gradient_columns,
+    narrow_columns,
     parallel::{TASK, filled, share},
     partial::LANES,
     rows::{PIECE, reduce_long, reduce_piece},
@@ -23,11 +24,15 @@ pub(crate) fn forward<T: Element>(
     beta: f64,
     keep_state: bool,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
+    if lines.are_narrow() {
+        let rows = narrow_columns::rows(logits, lines);
+        let (results, state) = forward(&rows, lines.as_rows(), beta, keep_state);
+        return (results, narrow_columns::state_of_columns(&state, lines));
+    }
     let beta = Beta::new(beta);
     let n = lines.n;
     if lines.inner > 1 {
-        let partials = columns::reduce(logits, lines, Index, beta);
-        return finish_columns(&partials, lines.inner, keep_state);
+        return columns::average(logits, lines, Index, beta, keep_state);
     }
     if n > PIECE {
         let finished = reduce_long(logits, n, |_| Index, beta).map(finish::<T>);
@@ -126,6 +131,10 @@ pub(crate) fn backward<T: Element>(
     lines: Lines,
     beta: f64,
 ) -> Vec<T> {
+    if lines.are_narrow() {
+        let rows = narrow_gradient(logits, state, grad, lines, beta);
+        return narrow_columns::columns(&rows, lines);
+    }
     filled(logits.len(), |out| {
         gradient(out, logits, state, grad, lines, beta);
     })
@@ -139,7 +148,25 @@ pub(crate) fn backward_in_place<T: Element>(
     lines: Lines,
     beta: f64,
 ) {
+    if lines.are_narrow() {
+        let rows = narrow_gradient(logits, state, grad, lines, beta);
+        return narrow_columns::put_columns(logits, &rows, lines);
+    }
     gradient(logits, Here, state, grad, lines, beta);
+}
+
+/// The gradient of narrow columns, line after line.
+fn narrow_gradient<T: Element>(
+    logits: &[T],
+    state: &[T::Accumulator],
+    grad: &[T],
+    lines: Lines,
+    beta: f64,
+) -> Vec<T> {
+    let mut rows = narrow_columns::rows(logits, lines);
+    let state = narrow_columns::state_of_rows(state, lines);
+    gradient(&mut rows, Here, &state, grad, lines.as_rows(), beta);
+    rows
 }
 
 fn gradient<T, S, L>(

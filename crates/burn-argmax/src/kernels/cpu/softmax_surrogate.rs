@@ -8,9 +8,10 @@ use super::{
     beta::Beta,
     columns,
     coordinate::Values,
-    finish::{finish, finish_columns, finish_each},
+    finish::{finish, finish_each},
     gradient::{Slope, SlotDistances, gradient_part, gradient_row},
     gradient_columns::{Slots, gradient_columns},
+    narrow_columns,
     parallel::{TASK, share},
     partial::{LANES, Partial},
     rows::{PIECE, reduce_long, reduce_piece},
@@ -25,11 +26,16 @@ pub(crate) fn softmax_surrogate_backward<T: Element>(
     lines: Lines,
     beta: f64,
 ) {
+    if lines.are_narrow() {
+        let logits = narrow_columns::rows(logits, lines);
+        let mut rows = narrow_columns::rows(grad, lines);
+        softmax_surrogate_backward(&logits, &mut rows, lines.as_rows(), beta);
+        return narrow_columns::put_columns(grad, &rows, lines);
+    }
     let beta = Beta::new(beta);
     let n = lines.n;
     if lines.inner > 1 {
-        let partials = columns::reduce(logits, lines, Values(grad), beta);
-        let (_, state) = finish_columns::<T>(&partials, lines.inner, true);
+        let (_, state) = columns::average(logits, lines, Values(grad), beta, true);
         return gradient_columns(grad, logits, &state, None, lines, Slots, beta);
     }
     if n > PIECE {
