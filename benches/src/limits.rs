@@ -5,7 +5,6 @@ use std::hint::black_box;
 use anyhow::Result;
 use burn::tensor::Tensor;
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use crate::measure::Stopwatch;
 
@@ -62,19 +61,17 @@ impl Limits {
         let timed = match self {
             Self::Host { source, target } => {
                 let share = source.len().div_ceil(rayon::current_num_threads()).max(1);
+                let sources = source.chunks(share);
+                let targets = target.chunks_mut(share);
                 watch
                     .time(|| match limit {
-                        Limit::Read => {
-                            let sum: f32 = source.par_chunks(share).map(sum).sum();
-                            black_box(sum);
-                        }
-                        Limit::Copy => target
-                            .par_chunks_mut(share)
-                            .zip(source.par_chunks(share))
-                            .for_each(|(target, source)| target.copy_from_slice(source)),
-                        Limit::Write => target
-                            .par_chunks_mut(share)
-                            .for_each(|target| fill(target, 3.0)),
+                        Limit::Read => on_all_threads(sources, |source| {
+                            black_box(sum(source));
+                        }),
+                        Limit::Copy => on_all_threads(targets.zip(sources), |(target, source)| {
+                            target.copy_from_slice(source);
+                        }),
+                        Limit::Write => on_all_threads(targets, |target| fill(target, 3.0)),
                     })?
                     .1
             }
@@ -91,6 +88,18 @@ impl Limits {
         };
         Ok(timed)
     }
+}
+
+/// Does one task on this thread and the others on the pool's, as the kernels share theirs.
+fn on_all_threads<T: Send>(mut tasks: impl Iterator<Item = T> + Send, work: impl Fn(T) + Sync) {
+    let own = tasks.next();
+    rayon::in_place_scope(|scope| {
+        for task in tasks {
+            let work = &work;
+            scope.spawn(move |_| work(task));
+        }
+        own.map(&work);
+    });
 }
 
 /// Sum with as many running sums as keep the loads, not the additions, the bottleneck.
