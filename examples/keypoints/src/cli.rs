@@ -24,7 +24,7 @@ pub struct Cli {
     /// The device to run on [default: BURN_DEVICE, else the first that was compiled in].
     #[arg(long)]
     pub device: Option<String>,
-    /// Where the pictures and the report are written.
-    #[arg(long, default_value = "runs/keypoints")]
-    pub out: PathBuf,
+    /// A new directory for pictures and report (default: the next of runs/keypoints/1, 2, …).
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }

@@ -8,6 +8,8 @@ mod decode;
 mod device;
 mod method;
 mod model;
+#[path = "../../peak-index/src/output.rs"]
+mod output;
 mod plot;
 mod report;
 mod run;

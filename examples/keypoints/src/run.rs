@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use crate::{
@@ -6,24 +8,26 @@ use crate::{
     decode::{Corners, Decoding},
     device,
     method::Method,
+    output,
     plot::Plot,
     report::{Outcome, table},
     train::{Trained, find, train},
 };
 
+/// Where runs go when no directory is named.
+const RUNS: &str = "runs/keypoints";
 /// Images of the test part come from another stream than those of the training part.
 const TEST_STREAM: u64 = 1 << 32;
 
 /// Trains both methods for every seed and reports.
 pub fn run(cli: &Cli) -> Result<()> {
     let (name, device) = device::open(cli.device.as_deref())?;
-    std::fs::create_dir_all(&cli.out)
-        .with_context(|| format!("cannot create {}", cli.out.display()))?;
+    let out = output::directory(cli.out.as_deref(), Path::new(RUNS))?;
     println!(
         "{} training and {} test images, on {name}, into {}",
         cli.train_images,
         cli.test_images,
-        cli.out.display()
+        out.display()
     );
 
     let mut outcomes = Vec::new();
@@ -47,15 +51,15 @@ pub fn run(cli: &Cli) -> Result<()> {
             argmax: &found[1],
             curves: [0, 1].map(|method| (Method::ALL[method].name(), curves[method].as_slice())),
         };
-        let path = cli.out.join(format!("seed-{seed}.svg"));
+        let path = out.join(format!("seed-{seed}.svg"));
         plot.save(&path)
             .with_context(|| format!("cannot draw {}", path.display()))?;
     }
 
     let table = table(&outcomes).to_string();
-    let path = cli.out.join("report.txt");
+    let path = out.join("report.txt");
     std::fs::write(&path, format!("{table}\n"))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    println!("{table}\nPictures and report are in {}", cli.out.display());
+    println!("{table}\nPictures and report are in {}", out.display());
     Ok(())
 }

@@ -41,6 +41,11 @@ fn trains_reports_and_repeats() {
     assert!(picture.starts_with("<svg") && picture.contains("training loss"));
     assert_eq!(small(&out("again"), "0"), first);
     assert_ne!(small(&out("other"), "1"), first);
+
+    let output = keypoints(&["--epochs", "1", "--out", &out("first")]);
+    assert!(!output.status.success());
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("nothing was overwritten"), "{message}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod infer;
 mod metric;
 mod model;
 mod op;
+mod output;
 mod plot;
 mod progress;
 mod report;

@@ -1,9 +1,6 @@
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use burn::train::Interrupter;
 
 use crate::{
@@ -12,6 +9,7 @@ use crate::{
     device,
     evaluation::Predictions,
     model::PeakNetConfig,
+    output,
     plot::Plot,
     report::{Network, Report},
     training::{self, TrainingConfig},
@@ -27,7 +25,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         None => Source::synthetic(args.seed),
     });
     let (device_name, device) = device::open(args.device.device.as_deref())?;
-    let out = output_directory(args.out.as_deref())?;
+    let out = output::directory(args.out.as_deref(), Path::new(RUNS))?;
     println!(
         "{} ({}), on {device_name}, into {}",
         source.name(),
@@ -89,26 +87,4 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
     println!("Models, plots and report are in {}", out.display());
     Ok(())
-}
-
-/// Makes the directory of a run; a directory that has something in it is left alone.
-fn output_directory(out: Option<&Path>) -> Result<PathBuf> {
-    let out = match out {
-        Some(out) => out.to_path_buf(),
-        None => (1u32..)
-            .map(|run| Path::new(RUNS).join(run.to_string()))
-            .find(|path| !path.exists())
-            .context("no free directory for the run")?,
-    };
-    let taken = out.exists()
-        && out
-            .read_dir()
-            .map_or(true, |mut files| files.next().is_some());
-    ensure!(
-        !taken,
-        "{} already exists and is not an empty directory; nothing was overwritten",
-        out.display()
-    );
-    std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
-    Ok(out)
 }

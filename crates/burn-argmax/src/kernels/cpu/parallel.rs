@@ -22,12 +22,11 @@ pub(crate) fn share<T: Send>(
     elements: usize,
     work: impl Fn(T) + Sync,
 ) {
-    let threads = rayon::current_num_threads();
-    if elements < PARALLEL || threads == 1 {
+    if elements < PARALLEL || rayon::current_num_threads() == 1 {
         return tasks.for_each(work);
     }
     let tasks: Vec<T> = tasks.collect();
-    let threads = threads.min(tasks.len());
+    let threads = rayon::current_num_threads().min(tasks.len());
     let region = tasks.len().div_ceil(threads);
     // Small tasks are taken many at a time.
     let batch = (tasks.len() * TASK / elements).max(1);

@@ -34,12 +34,13 @@ pub(crate) fn forward<T: Element>(
     if lines.inner > 1 {
         return columns::average(logits, lines, Index, beta, keep_state);
     }
+    let kept = if keep_state { lines.count() } else { 0 };
     if n > PIECE {
         let finished = reduce_long(logits, n, |_| Index, beta).map(finish::<T>);
-        let (results, state): (_, Vec<_>) = finished.unzip();
+        let (results, mut state): (_, Vec<_>) = finished.unzip();
+        state.truncate(kept);
         return (results, state.into_flattened());
     }
-    let kept = if keep_state { lines.count() } else { 0 };
     let mut results = vec![T::ZERO; lines.count()];
     let mut state = vec![[T::Accumulator::ZERO; STATE]; kept];
     let rows = TASK.div_ceil(n);
