@@ -2,7 +2,6 @@
 
 use super::{
     Accumulator, Element, STATE,
-    parallel::{TASK, share},
     partial::{LANES, Partial, Partials},
 };
 
@@ -55,28 +54,15 @@ pub(crate) fn finish_columns<T: Element>(
     let kept = if keep_state { partials.len() } else { 0 };
     let mut results = vec![T::ZERO; partials.len()];
     let mut state = vec![T::Accumulator::ZERO; STATE * kept];
-    let mut states = state.chunks_exact_mut(STATE * inner).flat_map(|state| {
-        let (max, rest) = state.split_at_mut(inner);
-        let (sum, rest) = rest.split_at_mut(inner);
-        let (centre, offset) = rest.split_at_mut(inner);
-        let peaks = max.chunks_mut(TASK).zip(sum.chunks_mut(TASK));
-        peaks.zip(centre.chunks_mut(TASK).zip(offset.chunks_mut(TASK)))
-    });
-    let tasks = partials
-        .chunks_exact(inner)
-        .zip(results.chunks_exact_mut(inner))
-        .flat_map(|(partials, results)| partials.chunks(TASK).zip(results.chunks_mut(TASK)))
-        .map(|(partials, results)| (partials, results, states.next()));
-    share(tasks, partials.len(), |(partials, results, state)| {
-        let finished = partials.iter().map(|partial| finish::<T>(*partial));
-        let results = results.iter_mut().zip(finished);
-        let Some(((max, sum), (centre, offset))) = state else {
-            return results.for_each(|(result, (value, _))| *result = value);
-        };
-        for (line, (result, (value, entries))) in results.enumerate() {
-            *result = value;
-            [max[line], sum[line], centre[line], offset[line]] = entries;
+    for (line, (partial, result)) in partials.iter().zip(&mut results).enumerate() {
+        let (value, entries) = finish::<T>(*partial);
+        *result = value;
+        if keep_state {
+            let first = line / inner * STATE * inner + line % inner;
+            for (entry, value) in entries.into_iter().enumerate() {
+                state[first + entry * inner] = value;
+            }
         }
-    });
+    }
     (results, state)
 }
