@@ -256,7 +256,11 @@ fn sum_block<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bo
     Sums {
         sum: total(sum),
         first: first.map(total),
-        second: second.map(total),
+        second: if COVARIANCE {
+            second.map(total)
+        } else {
+            [0.0; PAIRS.len()]
+        },
         ..about
     }
 }
