@@ -3,6 +3,8 @@
 //! A tensor is seen as `[outer, n, inner]` about the dimension of the index. A *line* is the `n`
 //! elements of one index: contiguous where `inner` is 1 (`rows`, or `short_rows` where it has few),
 //! and otherwise interleaved with its neighbours (`columns`, or `narrow_columns` where these are few).
+//! Where lines are long, threads share the `pieces` of one.
+//!
 //! Every operator is a reduction of the lines to a few numbers each, followed, where the result has
 //! the input's size, by a map over the elements.
 //!
@@ -34,19 +36,23 @@ mod exp;
 mod finish;
 mod gradient;
 mod gradient_columns;
+mod line_peaks;
 mod narrow_columns;
 mod one_hot;
 mod parallel;
 mod partial;
 mod peak;
+mod pieces;
 mod rows;
 mod short_rows;
+mod sign_one_hot;
 mod soft_argmax;
 mod softmax_surrogate;
 pub(crate) mod spatial_moments;
 
 pub(crate) use element::{Accumulator, Element};
-pub(crate) use one_hot::{one_hot, sign_one_hot};
+pub(crate) use one_hot::one_hot;
+pub(crate) use sign_one_hot::sign_one_hot;
 pub(crate) use soft_argmax::{backward, backward_in_place, forward};
 pub(crate) use softmax_surrogate::softmax_surrogate_backward;
 
@@ -64,15 +70,29 @@ pub(crate) struct Lines {
 impl Lines {
     /// The lines along `dim` of a contiguous tensor of this shape.
     pub fn along(shape: &[usize], dim: usize) -> Self {
-        Self {
-            outer: shape[..dim].iter().product(),
-            n: shape[dim],
-            inner: shape[dim + 1..].iter().product(),
+        let n = shape[dim];
+        let (outer, inner) = (&shape[..dim], &shape[dim + 1..]);
+        match inner.iter().product() {
+            0 => Self {
+                outer: 0,
+                n,
+                inner: 1,
+            },
+            inner => Self {
+                outer: outer.iter().product(),
+                n,
+                inner,
+            },
         }
     }
 
     /// The number of lines.
     pub fn count(self) -> usize {
         self.outer * self.inner
+    }
+
+    /// The number of elements.
+    pub fn elements(self) -> usize {
+        self.count() * self.n
     }
 }

@@ -6,7 +6,6 @@ use super::{
     Accumulator, Element,
     beta::{Beta, finite_max},
     coordinate::Coordinate,
-    parallel::share,
     partial::Partial,
     peak::{Block, LANES, peak_of, total, widened},
 };
@@ -15,42 +14,17 @@ use super::{
 /// between the two.
 const BLOCK: usize = 2048;
 
-/// A line is reduced in pieces of this many elements, whatever the number of threads, so that the
-/// result does not depend on it.
-pub(crate) const PIECE: usize = 1 << 16;
-
-/// Reduces lines of `n` elements, each longer than [`PIECE`], in pieces that threads share.
-pub(crate) fn reduce_long<T, C>(
-    lines: &[T],
-    n: usize,
-    coordinate: impl Fn(usize) -> C + Sync,
-    beta: Beta<T::Accumulator>,
-) -> impl Iterator<Item = Partial>
-where
-    T: Element,
-    C: Coordinate<T::Accumulator>,
-{
-    let pieces = n.div_ceil(PIECE);
-    let mut partials = vec![Partial::EMPTY; lines.len() / n * pieces];
-    let values = lines.chunks_exact(n).flat_map(|line| line.chunks(PIECE));
-    let tasks = partials.iter_mut().zip(values).enumerate();
-    share(tasks, lines.len(), |(index, (partial, piece))| {
-        let (line, start) = (index / pieces, index % pieces * PIECE);
-        *partial = reduce(piece, coordinate(line), beta, start);
-    });
-    (0..lines.len() / n).map(move |line| {
-        let pieces = &partials[line * pieces..][..pieces];
-        let merge = |total: Partial, piece: &Partial| total.merge(*piece, beta);
-        pieces.iter().fold(Partial::EMPTY, merge)
-    })
-}
-
 /// [`reduce_piece`] in the instructions of the processor at hand.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
     "x86_64+avx2+fma+bmi1+bmi2"
 ))]
-fn reduce<T, C>(piece: &[T], coordinate: C, beta: Beta<T::Accumulator>, start: usize) -> Partial
+pub(crate) fn reduce<T, C>(
+    piece: &[T],
+    coordinate: C,
+    beta: Beta<T::Accumulator>,
+    start: usize,
+) -> Partial
 where
     T: Element,
     C: Coordinate<T::Accumulator>,

@@ -11,9 +11,10 @@ use super::{
     gradient::{Here, IndexDistances, Logits, Slope, Slot, gradient_part, gradient_row},
     gradient_columns::gradient_columns,
     narrow_columns,
-    parallel::{TASK, filled, share},
-    partial::LANES,
-    rows::{PIECE, reduce_long, reduce_piece},
+    parallel::{filled, share},
+    partial::{LANES, Partial},
+    pieces::{Part, parts, pieces, reduce_pieces},
+    rows::{reduce, reduce_piece},
     short_rows::{SHORT, Space, reduce_turned, slope_turned},
 };
 
@@ -24,35 +25,52 @@ pub(crate) fn forward<T: Element>(
     beta: f64,
     keep_state: bool,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
-    if lines.are_narrow() {
-        let rows = narrow_columns::rows(logits, lines);
-        let (results, state) = forward(&rows, lines.as_rows(), beta, keep_state);
-        return (results, narrow_columns::state_of_columns(&state, lines));
-    }
     let beta = Beta::new(beta);
     let n = lines.n;
-    if lines.inner > 1 {
+    if !lines.are_rows() {
         return columns::average(logits, lines, Index, beta, keep_state);
     }
     let kept = if keep_state { lines.count() } else { 0 };
-    if n > PIECE {
-        let finished = reduce_long(logits, n, |_| Index, beta).map(finish::<T>);
+    let (results, state) = if lines.are_long() {
+        let finished = reduce_long(logits, lines, beta)
+            .into_iter()
+            .map(finish::<T>);
         let (results, mut state): (_, Vec<_>) = finished.unzip();
         state.truncate(kept);
-        return (results, state.into_flattened());
-    }
-    let mut results = vec![T::ZERO; lines.count()];
-    let mut state = vec![[T::Accumulator::ZERO; STATE]; kept];
-    let rows = TASK.div_ceil(n);
-    let mut states = state.chunks_mut(rows);
-    let tasks = results
-        .chunks_mut(rows)
-        .zip(logits.chunks(rows * n))
-        .map(|(results, logits)| (results, logits, states.next().unwrap_or_default()));
-    share(tasks, logits.len(), |(results, logits, states)| {
-        forward_rows(logits, n, beta, results, states);
-    });
-    (results, state.into_flattened())
+        (results, state)
+    } else {
+        let mut results = vec![T::ZERO; lines.count()];
+        let mut state = vec![[T::Accumulator::ZERO; STATE]; kept];
+        let block = lines.in_a_task();
+        let mut states = state.chunks_mut(block);
+        let tasks = results
+            .chunks_mut(block)
+            .zip(logits.chunks(block * n))
+            .map(|(results, logits)| (results, logits, states.next().unwrap_or_default()));
+        share(tasks, logits.len(), |(results, logits, states)| {
+            forward_rows(&lines.rows(logits), n, beta, results, states);
+        });
+        (results, state)
+    };
+    let state = narrow_columns::state_of_columns(state.into_flattened(), lines);
+    (results, state)
+}
+
+/// The sums of every line, taken in pieces.
+fn reduce_long<T: Element>(logits: &[T], lines: Lines, beta: Beta<T::Accumulator>) -> Vec<Partial> {
+    reduce_pieces(
+        lines,
+        pieces(logits, lines),
+        Partial::EMPTY,
+        |piece, start, partials| {
+            let rows = lines.rows(piece);
+            let rows = rows.chunks_exact(lines.height(piece.len()));
+            for (partial, row) in partials.iter_mut().zip(rows) {
+                *partial = reduce(row, Index, beta, start);
+            }
+        },
+        |total, piece| total.merge(piece, beta),
+    )
 }
 
 #[multiversion(targets(
@@ -132,10 +150,6 @@ pub(crate) fn backward<T: Element>(
     lines: Lines,
     beta: f64,
 ) -> Vec<T> {
-    if lines.are_narrow() {
-        let rows = narrow_gradient(logits, state, grad, lines, beta);
-        return narrow_columns::columns(&rows, lines);
-    }
     filled(logits.len(), |out| {
         gradient(out, logits, state, grad, lines, beta);
     })
@@ -149,25 +163,7 @@ pub(crate) fn backward_in_place<T: Element>(
     lines: Lines,
     beta: f64,
 ) {
-    if lines.are_narrow() {
-        let rows = narrow_gradient(logits, state, grad, lines, beta);
-        return narrow_columns::put_columns(logits, &rows, lines);
-    }
     gradient(logits, Here, state, grad, lines, beta);
-}
-
-/// The gradient of narrow columns, line after line.
-fn narrow_gradient<T: Element>(
-    logits: &[T],
-    state: &[T::Accumulator],
-    grad: &[T],
-    lines: Lines,
-    beta: f64,
-) -> Vec<T> {
-    let mut rows = narrow_columns::rows(logits, lines);
-    let state = narrow_columns::state_of_rows(state, lines);
-    gradient(&mut rows, Here, &state, grad, lines.as_rows(), beta);
-    rows
 }
 
 fn gradient<T, S, L>(
@@ -183,32 +179,45 @@ fn gradient<T, S, L>(
     L: Logits<T, S>,
 {
     let beta = Beta::new(beta);
-    let Lines { n, inner, .. } = lines;
-    let elements = out.len();
-    if inner > 1 {
+    if !lines.are_rows() {
         return gradient_columns(out, logits, state, Some(grad), lines, Index, beta);
     }
+    let n = lines.n;
+    let state = narrow_columns::state_of_rows(state, lines);
     let (states, _) = state.as_chunks::<STATE>();
-    if n > TASK {
-        let rows = out.chunks_exact_mut(n).zip(states.iter().zip(grad));
-        let tasks = rows.enumerate().flat_map(|(row, (out, (state, grad)))| {
-            let slope = Slope::new(*state, grad.widen(), beta);
-            let parts = out.chunks_mut(TASK).enumerate();
-            parts.map(move |(part, out)| (row * n, part * TASK, out, slope))
-        });
-        share(tasks, elements, |(row, start, out, slope)| {
-            let logits = logits.part(row + start, out.len());
-            gradient_part(out, logits, IndexDistances::new(start, slope), slope, beta);
+    if lines.are_long() {
+        share(parts(out, lines), lines.elements(), |part| {
+            let Part { line, start, slots } = part;
+            let logits = logits.part(line * n + start * lines.inner, slots.len());
+            let slope = |line: usize| Slope::new(states[line], grad[line].widen(), beta);
+            if lines.inner == 1 {
+                let slope = slope(line);
+                let distances = IndexDistances::new(start, slope);
+                return gradient_part(slots, logits, distances, slope, beta);
+            }
+            let height = lines.height(slots.len());
+            lines.map_logits(slots, logits, |rows| {
+                for (row, rows) in rows.chunks_exact_mut(height).enumerate() {
+                    let slope = slope(line + row);
+                    let distances = IndexDistances::new(start, slope);
+                    gradient_part(rows, Here, distances, slope, beta);
+                }
+            });
         });
     } else {
-        let rows = TASK.div_ceil(n);
+        let block = lines.in_a_task();
         let tasks = out
-            .chunks_mut(rows * n)
-            .zip(states.chunks(rows).zip(grad.chunks(rows)))
+            .chunks_mut(block * n)
+            .zip(states.chunks(block).zip(grad.chunks(block)))
             .enumerate();
-        share(tasks, elements, |(task, (out, (states, grad)))| {
-            let logits = logits.part(task * rows * n, out.len());
-            gradient_rows(out, logits, n, states, grad, beta);
+        share(tasks, lines.elements(), |(task, (out, (states, grad)))| {
+            let logits = logits.part(task * block * n, out.len());
+            if lines.inner == 1 {
+                return gradient_rows(out, logits, n, states, grad, beta);
+            }
+            lines.map_logits(out, logits, |rows| {
+                gradient_rows(rows, Here, n, states, grad, beta);
+            });
         });
     }
 }

@@ -11,10 +11,10 @@ use super::{
     finish::{finish, finish_each},
     gradient::{Slope, SlotDistances, gradient_part, gradient_row},
     gradient_columns::{Slots, gradient_columns},
-    narrow_columns,
-    parallel::{TASK, share},
+    parallel::share,
     partial::{LANES, Partial},
-    rows::{PIECE, reduce_long, reduce_piece},
+    pieces::{Part, parts, pieces, reduce_pieces},
+    rows::{reduce, reduce_piece},
     short_rows::{Space, reduce_turned, slope_turned},
 };
 
@@ -26,40 +26,61 @@ pub(crate) fn softmax_surrogate_backward<T: Element>(
     lines: Lines,
     beta: f64,
 ) {
-    if lines.are_narrow() {
-        let logits = narrow_columns::rows(logits, lines);
-        let mut rows = narrow_columns::rows(grad, lines);
-        softmax_surrogate_backward(&logits, &mut rows, lines.as_rows(), beta);
-        return narrow_columns::put_columns(grad, &rows, lines);
-    }
     let beta = Beta::new(beta);
     let n = lines.n;
-    if lines.inner > 1 {
+    if !lines.are_rows() {
         let (_, state) = columns::average(logits, lines, Values(grad), beta, true);
         return gradient_columns(grad, logits, &state, None, lines, Slots, beta);
     }
-    if n > PIECE {
-        let values = |line| Values(&grad[line * n..][..n]);
-        let partials: Vec<_> = reduce_long(logits, n, values, beta).collect();
-        let rows = grad
-            .chunks_exact_mut(n)
-            .zip(logits.chunks_exact(n))
-            .zip(partials);
-        let tasks = rows.flat_map(|((grad, logits), partial)| {
-            let slope = slope::<T>(partial, beta);
-            let parts = grad.chunks_mut(TASK).zip(logits.chunks(TASK));
-            parts.map(move |(grad, logits)| (grad, logits, slope))
-        });
-        share(tasks, logits.len(), |(grad, logits, slope)| {
-            gradient_part(grad, logits, SlotDistances::new(slope), slope, beta);
+    if lines.are_long() {
+        let slopes: Vec<_> = reduce_long(logits, grad, lines, beta)
+            .into_iter()
+            .map(|partial| slope::<T>(partial, beta))
+            .collect();
+        share(parts(grad, lines), lines.elements(), |part| {
+            let Part { line, start, slots } = part;
+            let first = line * n + start * lines.inner;
+            let logits = lines.rows(&logits[first..][..slots.len()]);
+            let height = lines.height(slots.len());
+            lines.map_rows(slots, |rows| {
+                let rows = rows.chunks_exact_mut(height);
+                let logits = logits.chunks_exact(height);
+                for (slope, (rows, logits)) in slopes[line..].iter().zip(rows.zip(logits)) {
+                    gradient_part(rows, logits, SlotDistances::new(*slope), *slope, beta);
+                }
+            });
         });
     } else {
-        let rows = TASK.div_ceil(n);
-        let tasks = grad.chunks_mut(rows * n).zip(logits.chunks(rows * n));
-        share(tasks, logits.len(), |(grad, logits)| {
-            backward_rows(logits, grad, n, beta);
+        let block = lines.in_a_task() * n;
+        let tasks = grad.chunks_mut(block).zip(logits.chunks(block));
+        share(tasks, lines.elements(), |(grad, logits)| {
+            let logits = lines.rows(logits);
+            lines.map_rows(grad, |grad| backward_rows(&logits, grad, n, beta));
         });
     }
+}
+
+/// The sums of every line, taken in pieces.
+fn reduce_long<T: Element>(
+    logits: &[T],
+    grad: &[T],
+    lines: Lines,
+    beta: Beta<T::Accumulator>,
+) -> Vec<Partial> {
+    reduce_pieces(
+        lines,
+        pieces(logits, lines).zip(pieces(grad, lines)),
+        Partial::EMPTY,
+        |(logits, grad), _, partials| {
+            let height = lines.height(logits.len());
+            let (logits, grad) = (lines.rows(logits), lines.rows(grad));
+            let rows = logits.chunks_exact(height).zip(grad.chunks_exact(height));
+            for (partial, (logits, grad)) in partials.iter_mut().zip(rows) {
+                *partial = reduce(logits, Values(grad), beta, 0);
+            }
+        },
+        |total, piece| total.merge(piece, beta),
+    )
 }
 
 #[inline(always)]

@@ -4,12 +4,11 @@ use multiversion::{multiversion, target::target_cfg_f};
 
 use super::{
     super::{
-        Accumulator, Element,
+        Accumulator, Element, Lines,
         beta::{Beta, finite_max},
         coordinate::{Coordinate, Index},
-        parallel::share,
         peak::{Block, filled_up, peak_of, total, widened},
-        rows::PIECE,
+        pieces::{pieces, reduce_pieces},
     },
     AXES, Extent, PAIRS, rows,
 };
@@ -100,23 +99,22 @@ pub(crate) fn forward<T: Element>(
     beta: f64,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
     let beta = Beta::new(beta);
-    let length = extent.len();
-    let maps = heatmaps.len() / length;
-    let pieces = length.div_ceil(PIECE);
-    let mut sums = vec![Sums::EMPTY; maps * pieces];
-    let values = heatmaps
-        .chunks_exact(length)
-        .flat_map(|map| map.chunks(PIECE));
-    let tasks = sums.iter_mut().zip(values).enumerate();
-    share(tasks, heatmaps.len(), |(index, (sums, piece))| {
-        *sums = reduce(piece, index % pieces * PIECE, extent, covariance, beta);
-    });
+    let maps = Lines {
+        outer: heatmaps.len() / extent.len(),
+        n: extent.len(),
+        inner: 1,
+    };
+    let sums = reduce_pieces(
+        maps,
+        pieces(heatmaps, maps),
+        Sums::EMPTY,
+        |piece, start, sums| sums[0] = reduce(piece, start, extent, covariance, beta),
+        |total, piece| total.merge(piece, extent, beta),
+    );
 
-    let mut moments = Vec::with_capacity(maps * spatial_moments_len(covariance));
-    let mut state = Vec::with_capacity(maps * spatial_state_len(covariance));
-    for pieces in sums.chunks_exact(pieces) {
-        let merge = |total: Sums, piece: &Sums| total.merge(*piece, extent, beta);
-        let total = pieces.iter().fold(Sums::EMPTY, merge);
+    let mut moments = Vec::with_capacity(maps.outer * spatial_moments_len(covariance));
+    let mut state = Vec::with_capacity(maps.outer * spatial_state_len(covariance));
+    for total in sums {
         finish(total, extent, covariance, &mut moments, &mut state);
     }
     (moments, state)

@@ -1,0 +1,134 @@
+//! The peak of every line: its first NaN, else its first maximum, and the index of that.
+
+use std::mem::MaybeUninit;
+
+use multiversion::multiversion;
+
+use super::{
+    Accumulator, Element, Lines,
+    columns::WIDTH,
+    parallel::{TASK, filled, share},
+    partial::LANES,
+    peak::nan_or_peak_of,
+    pieces::{pieces, reduce_pieces},
+    short_rows::{Space, nan_or_peak_turned},
+};
+
+/// Of one row, which is no longer than a piece.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+pub(crate) fn row_peak<T: Element>(row: &[T]) -> (T::Accumulator, usize) {
+    nan_or_peak_of(row)
+}
+
+/// Of rows shorter than a vector, and of anything after the last.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+pub(crate) fn short_row_indices<T: Element>(rows: &[T], n: usize) -> Vec<[i32; LANES]> {
+    let mut space = Space::new();
+    let groups = rows.chunks(LANES * n);
+    groups
+        .map(|rows| nan_or_peak_turned(space.turn(rows, n)).1)
+        .collect()
+}
+
+/// Of lines that are worked on in pieces.
+pub(crate) fn long_peaks<T: Element>(values: &[T], lines: Lines) -> Vec<(T::Accumulator, usize)> {
+    reduce_pieces(
+        lines,
+        pieces(values, lines),
+        (T::Accumulator::NEG_INFINITY, 0),
+        |piece, start, peaks| {
+            let rows = lines.rows(piece);
+            let rows = rows.chunks_exact(lines.height(piece.len()));
+            for (peak, row) in peaks.iter_mut().zip(rows) {
+                let (value, index) = row_peak(row);
+                *peak = (value, start + index);
+            }
+        },
+        |peak, later| {
+            if exceeds(later.0, peak.0) {
+                later
+            } else {
+                peak
+            }
+        },
+    )
+}
+
+/// Whether a value is larger than the largest so far.
+#[inline(always)]
+fn exceeds<A: Accumulator>(value: A, max: A) -> bool {
+    value > max || (value.is_nan() && !max.is_nan())
+}
+
+/// Of interleaved lines, in the order of the reduced tensor.
+pub(crate) struct ColumnPeaks<A> {
+    pub maxima: Vec<A>,
+    pub indices: Vec<i32>,
+}
+
+impl<A: Accumulator> ColumnPeaks<A> {
+    pub fn new<T: Element<Accumulator = A>>(values: &[T], lines: Lines) -> Self {
+        let inner = lines.inner;
+        let mut maxima = vec![A::NEG_INFINITY; lines.count()];
+        let mut indices = vec![0; lines.count()];
+        let tasks = maxima
+            .chunks_mut(inner)
+            .zip(indices.chunks_mut(inner))
+            .zip(values.chunks_exact(lines.table()))
+            .flat_map(|((maxima, indices), values)| {
+                maxima
+                    .chunks_mut(WIDTH)
+                    .zip(indices.chunks_mut(WIDTH))
+                    .enumerate()
+                    .map(move |(tile, peaks)| (tile * WIDTH, peaks, values))
+            });
+        share(tasks, values.len(), |(first, (maxima, indices), values)| {
+            for (index, row) in values.chunks_exact(inner).enumerate() {
+                raise(maxima, indices, &row[first..], index as i32);
+            }
+        });
+        Self { maxima, indices }
+    }
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn raise<T: Element>(maxima: &mut [T::Accumulator], indices: &mut [i32], row: &[T], index: i32) {
+    for ((max, at), value) in maxima.iter_mut().zip(indices).zip(row) {
+        let value = value.widen();
+        let larger = exceeds(value, *max);
+        *max = if larger { value } else { *max };
+        *at = if larger { index } else { *at };
+    }
+}
+
+/// A tensor of the input's shape, filled one index of every line of one `outer` at a time.
+pub(crate) fn map_columns<T: Element>(
+    values: &[T],
+    lines: Lines,
+    fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,
+) -> Vec<T> {
+    let Lines { n, inner, .. } = lines;
+    let rows = TASK.div_ceil(inner);
+    filled(values.len(), |out| {
+        let tasks = out
+            .chunks_mut(rows * inner)
+            .zip(values.chunks(rows * inner))
+            .enumerate();
+        share(tasks, values.len(), |(task, (out, values))| {
+            let filled = out.chunks_exact_mut(inner).zip(values.chunks_exact(inner));
+            for (index, (out, values)) in filled.enumerate() {
+                let position = task * rows + index;
+                fill(out, values, position / n, position % n);
+            }
+        });
+    })
+}

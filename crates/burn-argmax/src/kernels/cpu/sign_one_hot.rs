@@ -1,0 +1,117 @@
+//! One-hots of every maximum. A NaN is larger than any number.
+
+use std::mem::MaybeUninit;
+
+use multiversion::multiversion;
+
+use super::{
+    Accumulator, Element, Lines,
+    line_peaks::{ColumnPeaks, long_peaks, map_columns, row_peak},
+    parallel::{filled, share},
+    partial::LANES,
+    pieces::{Part, parts},
+    short_rows::{Space, nan_or_peak_turned},
+};
+
+/// 1 at every maximum, else 0; NaN throughout a line that has one.
+pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
+    let Lines { n, inner, .. } = lines;
+    if !lines.are_rows() {
+        let ColumnPeaks { maxima, .. } = ColumnPeaks::new(values, lines);
+        return map_columns(values, lines, |out, values, outer, _| {
+            mark_equals(out, values, &maxima[outer * inner..][..inner]);
+        });
+    }
+    if lines.are_long() {
+        let maxima: Vec<_> = long_peaks(values, lines)
+            .into_iter()
+            .map(|(max, _)| max)
+            .collect();
+        return filled(values.len(), |out| {
+            share(parts(out, lines), values.len(), |part| {
+                let Part { line, start, slots } = part;
+                let values = &values[line * n + start * inner..][..slots.len()];
+                // Over and over, so that they lie as the elements do.
+                let maxima = maxima[line..][..inner].repeat(LANES);
+                let chunks = slots.chunks_mut(maxima.len());
+                for (slots, values) in chunks.zip(values.chunks(maxima.len())) {
+                    mark_equals(slots, values, &maxima);
+                }
+            });
+        });
+    }
+    let block = lines.in_a_task() * n;
+    filled(values.len(), |out| {
+        let tasks = out.chunks_mut(block).zip(values.chunks(block));
+        share(tasks, values.len(), |(out, values)| {
+            if inner == 1 {
+                return mark_rows(out, values, n);
+            }
+            let rows = lines.rows(values);
+            let marks = filled(rows.len(), |marks| mark_rows(marks, &rows, n));
+            lines.put_rows(&marks, out);
+        });
+    })
+}
+
+fn mark_rows<T: Element>(out: &mut [MaybeUninit<T>], rows: &[T], n: usize) {
+    if n < LANES {
+        return mark_short_rows(out, rows, n);
+    }
+    for (out, row) in out.chunks_exact_mut(n).zip(rows.chunks_exact(n)) {
+        mark_row(out, row, row_peak(row).0);
+    }
+}
+
+#[inline(always)]
+fn mark_at<T: Element>(value: T, max: T::Accumulator) -> MaybeUninit<T> {
+    MaybeUninit::new(if max.is_nan() {
+        T::round(f64::NAN)
+    } else if value.widen() == max {
+        T::ONE
+    } else {
+        T::ZERO
+    })
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn mark_row<T: Element>(out: &mut [MaybeUninit<T>], row: &[T], max: T::Accumulator) {
+    for (out, &value) in out.iter_mut().zip(row) {
+        *out = mark_at(value, max);
+    }
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn mark_equals<T: Element>(out: &mut [MaybeUninit<T>], values: &[T], maxima: &[T::Accumulator]) {
+    for ((out, &value), &max) in out.iter_mut().zip(values).zip(maxima) {
+        *out = mark_at(value, max);
+    }
+}
+
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+    "x86_64+avx2+fma+bmi1+bmi2"
+))]
+fn mark_short_rows<T: Element>(out: &mut [MaybeUninit<T>], rows: &[T], n: usize) {
+    let mut space = Space::<T>::new();
+    for (out, rows) in out.chunks_mut(LANES * n).zip(rows.chunks(LANES * n)) {
+        let turned = space.turn(rows, n);
+        let (max, _) = nan_or_peak_turned(turned);
+        for values in turned {
+            for lane in 0..LANES {
+                let hit = values[lane] == max[lane];
+                let mark = if hit { T::ONE } else { T::ZERO }.widen();
+                // NaN throughout where the maximum is.
+                let nan = max[lane].is_nan();
+                values[lane] = if nan { max[lane] } else { mark };
+            }
+        }
+        space.turn_back(out, n);
+    }
+}
