@@ -31,51 +31,129 @@ impl<'a, T: Element> Block<'a, T> {
     }
 }
 
+/// Chunks whose largest value is found before it is compared with that of others: to look for a place
+/// takes longer than to look for a value.
+const GROUP: usize = 8;
+
+/// Groups from which that pays.
+const GROUPS: usize = 4;
+
 /// The largest value of a block that is not NaN, and its first place; `-inf` and 0 if there is none.
+///
+/// Without a branch: where the value lies cannot be predicted. A block is short enough for the
+/// places to be exact in the accumulator.
 #[inline(always)]
 pub(crate) fn peak_of<T: Element>(block: Block<T>) -> (T::Accumulator, usize) {
-    let max = max_of(block);
-    let place = first_of::<T, false>(block, max);
-    (max, if place < block.len { place } else { 0 })
+    let Block { chunks, rest, len } = block;
+    let (groups, last) = chunks.as_chunks::<GROUP>();
+    let (max, start, place) = if groups.len() < GROUPS {
+        let max = fold(max_of::<T>(chunks, rest), larger);
+        (max, 0, first_of::<T, false>(chunks, rest, max))
+    } else {
+        let (max, group) = top_group_of::<T>(groups, last, rest);
+        let place = match groups.get(group) {
+            Some(chunks) => first_of::<T, false>(chunks, None, max),
+            None => first_of::<T, false>(last, rest, max),
+        };
+        (max, group * GROUP * LANES, place)
+    };
+    let place = start.saturating_add(place);
+    (max, if place < len { place } else { 0 })
 }
 
 /// The first NaN of a block and its place, else the same of the largest value.
 #[inline(always)]
 pub(crate) fn nan_or_peak_of<T: Element>(values: &[T]) -> (T::Accumulator, usize) {
     let block = Block::new(values);
-    let max = max_of(block);
-    let place = first_of::<T, true>(block, max);
+    let place = if has_nan(block) {
+        first_of::<T, true>(block.chunks, block.rest, T::Accumulator::NAN)
+    } else {
+        peak_of(block).1
+    };
     (values[place].widen(), place)
 }
 
-/// The largest value that is not NaN.
 #[inline(always)]
-fn max_of<T: Element>(block: Block<T>) -> T::Accumulator {
-    let mut max = [T::Accumulator::NEG_INFINITY; LANES];
-    for chunk in block.chunks {
-        raise(&mut max, widened(chunk));
+fn has_nan<T: Element>(block: Block<T>) -> bool {
+    let mut nan = [false; LANES];
+    let rest = block.rest.iter().copied();
+    for values in block.chunks.iter().map(widened).chain(rest) {
+        for lane in 0..LANES {
+            nan[lane] |= values[lane].is_nan();
+        }
     }
-    if let Some(rest) = block.rest {
-        raise(&mut max, rest);
-    }
-    fold(max, larger)
+    nan.contains(&true)
 }
 
-/// The first place of a value, beyond the block if there is none; with `NAN` that of a NaN before it.
-///
-/// Without a branch: where the value lies cannot be predicted. A block is short enough for the
-/// places to be exact in the accumulator.
+/// The largest value that is not NaN, and the first group that it is in; what is left beyond the
+/// groups counts as one.
 #[inline(always)]
-fn first_of<T: Element, const NAN: bool>(block: Block<T>, value: T::Accumulator) -> usize {
+fn top_group_of<T: Element>(
+    groups: &[[[T; LANES]; GROUP]],
+    last: &[[T; LANES]],
+    rest: Option<[T::Accumulator; LANES]>,
+) -> (T::Accumulator, usize) {
+    let mut max = [T::Accumulator::NEG_INFINITY; LANES];
+    let mut group = [T::Accumulator::ZERO; LANES];
+    for (index, chunks) in groups.iter().enumerate() {
+        raise_group(&mut max, &mut group, index, max_of::<T>(chunks, None));
+    }
+    raise_group(&mut max, &mut group, groups.len(), max_of::<T>(last, rest));
+
+    let top = fold(max, larger);
+    for lane in 0..LANES {
+        let beyond = T::Accumulator::from_i32(BEYOND);
+        group[lane] = if max[lane] == top { group[lane] } else { beyond };
+    }
+    (top, fold(group, smaller).to_f64() as usize)
+}
+
+#[inline(always)]
+fn raise_group<A: Accumulator>(
+    max: &mut [A; LANES],
+    group: &mut [A; LANES],
+    index: usize,
+    values: [A; LANES],
+) {
+    let index = A::from_i32(index as i32);
+    for lane in 0..LANES {
+        let higher = values[lane] > max[lane];
+        group[lane] = if higher { index } else { group[lane] };
+    }
+    raise(max, values);
+}
+
+/// The largest value of each lane that is not NaN.
+#[inline(always)]
+fn max_of<T: Element>(
+    chunks: &[[T; LANES]],
+    rest: Option<[T::Accumulator; LANES]>,
+) -> [T::Accumulator; LANES] {
+    let mut max = [T::Accumulator::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        raise(&mut max, widened(chunk));
+    }
+    if let Some(rest) = rest {
+        raise(&mut max, rest);
+    }
+    max
+}
+
+/// The first place of a value, beyond the chunks if there is none; or with `NAN` the first of a NaN.
+#[inline(always)]
+fn first_of<T: Element, const NAN: bool>(
+    chunks: &[[T; LANES]],
+    rest: Option<[T::Accumulator; LANES]>,
+    value: T::Accumulator,
+) -> usize {
     let mut first = [T::Accumulator::from_i32(BEYOND); LANES];
-    for (index, chunk) in block.chunks.iter().enumerate() {
+    for (index, chunk) in chunks.iter().enumerate() {
         find::<_, NAN>(&mut first, value, widened(chunk), index * LANES);
     }
-    if let Some(rest) = block.rest {
-        find::<_, NAN>(&mut first, value, rest, block.chunks.len() * LANES);
+    if let Some(rest) = rest {
+        find::<_, NAN>(&mut first, value, rest, chunks.len() * LANES);
     }
-    let first = fold(first, smaller).to_f64() as i32;
-    (if first < 0 { first + BEYOND } else { first }) as usize
+    fold(first, smaller).to_f64() as usize
 }
 
 #[inline(always)]
@@ -85,7 +163,6 @@ fn raise<A: Accumulator>(max: &mut [A; LANES], values: [A; LANES]) {
     }
 }
 
-/// The places of NaN count from `-BEYOND`, so that the first of them comes before all others.
 #[inline(always)]
 fn find<A: Accumulator, const NAN: bool>(
     first: &mut [A; LANES],
@@ -93,14 +170,16 @@ fn find<A: Accumulator, const NAN: bool>(
     values: [A; LANES],
     index: usize,
 ) {
-    let beyond = A::from_i32(BEYOND);
     let index = A::from_i32(index as i32);
     for lane in 0..LANES {
         let place = index.add(A::from_i32(lane as i32));
-        let hit = if values[lane] == value { place } else { beyond };
-        let nan = NAN && values[lane].is_nan();
-        let hit = if nan { place.sub(beyond) } else { hit };
-        first[lane] = smaller(first[lane], hit);
+        let hit = if NAN {
+            values[lane].is_nan()
+        } else {
+            values[lane] == value
+        };
+        let place = if hit { place } else { A::from_i32(BEYOND) };
+        first[lane] = smaller(first[lane], place);
     }
 }
 
