@@ -33,32 +33,15 @@ impl<'a, T: Element> Block<'a, T> {
 
 /// Chunks whose largest value is found before it is compared with that of others: to look for a place
 /// takes longer than to look for a value.
-const GROUP: usize = 8;
+pub(crate) const GROUP: usize = 8;
 
 /// Groups from which that pays.
 const GROUPS: usize = 4;
 
 /// The largest value of a block that is not NaN, and its first place; `-inf` and 0 if there is none.
-///
-/// Without a branch: where the value lies cannot be predicted. A block is short enough for the
-/// places to be exact in the accumulator.
 #[inline(always)]
 pub(crate) fn peak_of<T: Element>(block: Block<T>) -> (T::Accumulator, usize) {
-    let Block { chunks, rest, len } = block;
-    let (groups, last) = chunks.as_chunks::<GROUP>();
-    let (max, start, place) = if groups.len() < GROUPS {
-        let max = fold(max_of::<T>(chunks, rest), larger);
-        (max, 0, first_of::<T, false>(chunks, rest, max))
-    } else {
-        let (max, group) = top_group_of::<T>(groups, last, rest);
-        let place = match groups.get(group) {
-            Some(chunks) => first_of::<T, false>(chunks, None, max),
-            None => first_of::<T, false>(last, rest, max),
-        };
-        (max, group * GROUP * LANES, place)
-    };
-    let place = start.saturating_add(place);
-    (max, if place < len { place } else { 0 })
+    Top::NONE.peak_of(block)
 }
 
 /// The first NaN of a block and its place, else the same of the largest value.
@@ -85,42 +68,68 @@ fn has_nan<T: Element>(block: Block<T>) -> bool {
     nan.contains(&true)
 }
 
-/// The largest value that is not NaN, and the first group that it is in; what is left beyond the
-/// groups counts as one.
-#[inline(always)]
-fn top_group_of<T: Element>(
-    groups: &[[[T; LANES]; GROUP]],
-    last: &[[T; LANES]],
-    rest: Option<[T::Accumulator; LANES]>,
-) -> (T::Accumulator, usize) {
-    let mut max = [T::Accumulator::NEG_INFINITY; LANES];
-    let mut group = [T::Accumulator::ZERO; LANES];
-    for (index, chunks) in groups.iter().enumerate() {
-        raise_group(&mut max, &mut group, index, max_of::<T>(chunks, None));
-    }
-    raise_group(&mut max, &mut group, groups.len(), max_of::<T>(last, rest));
-
-    let top = fold(max, larger);
-    for lane in 0..LANES {
-        let beyond = T::Accumulator::from_i32(BEYOND);
-        group[lane] = if max[lane] == top { group[lane] } else { beyond };
-    }
-    (top, fold(group, smaller).to_f64() as usize)
+/// The largest value of each lane that is not NaN, and the first group of chunks that it is in, in the
+/// groups of a block so far.
+///
+/// Without a branch: where the value lies cannot be predicted. A block is short enough for the
+/// places to be exact in the accumulator.
+#[derive(Clone, Copy)]
+pub(crate) struct Top<A> {
+    max: [A; LANES],
+    group: [A; LANES],
+    groups: usize,
 }
 
-#[inline(always)]
-fn raise_group<A: Accumulator>(
-    max: &mut [A; LANES],
-    group: &mut [A; LANES],
-    index: usize,
-    values: [A; LANES],
-) {
-    let index = A::from_i32(index as i32);
-    for lane in 0..LANES {
-        let higher = values[lane] > max[lane];
-        group[lane] = if higher { index } else { group[lane] };
+impl<A: Accumulator> Top<A> {
+    /// Nothing yet.
+    pub const NONE: Self = Self {
+        max: [A::NEG_INFINITY; LANES],
+        group: [A::ZERO; LANES],
+        groups: 0,
+    };
+
+    /// With the largest values of the next group.
+    #[inline(always)]
+    pub fn observe(&mut self, values: [A; LANES]) {
+        let index = A::from_i32(self.groups as i32);
+        for lane in 0..LANES {
+            let higher = values[lane] > self.max[lane];
+            self.group[lane] = if higher { index } else { self.group[lane] };
+        }
+        raise(&mut self.max, values);
+        self.groups += 1;
     }
-    raise(max, values);
+
+    /// The largest value of a block that is not NaN, and its first place, with the groups that are
+    /// not yet seen; `-inf` and 0 if there is none.
+    #[inline(always)]
+    pub fn peak_of<T: Element<Accumulator = A>>(mut self, block: Block<T>) -> (A, usize) {
+        let Block { chunks, rest, len } = block;
+        let (groups, last) = chunks.as_chunks::<GROUP>();
+        if groups.len() < GROUPS {
+            let max = fold(max_of::<T>(chunks, rest), larger);
+            let place = first_of::<T, false>(chunks, rest, max);
+            return (max, if place < len { place } else { 0 });
+        }
+        for chunks in &groups[self.groups..] {
+            self.observe(max_of::<T>(chunks, None));
+        }
+        self.observe(max_of::<T>(last, rest));
+
+        let max = fold(self.max, larger);
+        for lane in 0..LANES {
+            let hit = self.max[lane] == max;
+            let beyond = A::from_i32(BEYOND);
+            self.group[lane] = if hit { self.group[lane] } else { beyond };
+        }
+        let group = fold(self.group, smaller).to_f64() as usize;
+        let place = match groups.get(group) {
+            Some(chunks) => first_of::<T, false>(chunks, None, max),
+            None => first_of::<T, false>(last, rest, max),
+        };
+        let place = group * GROUP * LANES + place;
+        (max, if place < len { place } else { 0 })
+    }
 }
 
 /// The largest value of each lane that is not NaN.
@@ -157,7 +166,7 @@ fn first_of<T: Element, const NAN: bool>(
 }
 
 #[inline(always)]
-fn raise<A: Accumulator>(max: &mut [A; LANES], values: [A; LANES]) {
+pub(crate) fn raise<A: Accumulator>(max: &mut [A; LANES], values: [A; LANES]) {
     for lane in 0..LANES {
         max[lane] = larger(max[lane], values[lane]);
     }

@@ -7,7 +7,7 @@ use super::{
     beta::{Beta, finite_max},
     coordinate::Coordinate,
     partial::Partial,
-    peak::{Block, LANES, peak_of, total, widened},
+    peak::{Block, GROUP, LANES, Top, raise, total, widened},
 };
 
 /// Elements whose maximum is found before their weights are summed: they stay in the first cache
@@ -33,14 +33,34 @@ where
     specialised!(
         fma,
         beta,
-        reduce_piece::<T, C>(piece, coordinate, beta, start)
+        reduce_alone::<T, C>(piece, coordinate, beta, start)
     )
 }
 
+#[inline(always)]
+fn reduce_alone<T, C, const FMA: bool, const FLAT: bool>(
+    piece: &[T],
+    coordinate: C,
+    beta: Beta<T::Accumulator>,
+    start: usize,
+) -> Partial
+where
+    T: Element,
+    C: Coordinate<T::Accumulator>,
+{
+    let mut top = Top::NONE;
+    reduce_piece::<T, C, FMA, FLAT>(piece, &[], &mut top, coordinate, beta, start)
+}
+
 /// Reduces a piece of a line, or a whole line, that begins in place `start` of it.
+///
+/// `top` is what has been seen of its first block, and becomes what has been seen of the first of
+/// `later`, which is reduced next: memory is read while weights are computed.
 #[inline(always)]
 pub(crate) fn reduce_piece<T, C, const FMA: bool, const FLAT: bool>(
     piece: &[T],
+    later: &[T],
+    top: &mut Top<T::Accumulator>,
     coordinate: C,
     beta: Beta<T::Accumulator>,
     start: usize,
@@ -51,13 +71,22 @@ where
 {
     let mut total = Partial::EMPTY;
     for (index, block) in piece.chunks(BLOCK).enumerate() {
+        let done = (index + 1) * BLOCK;
+        let later = if done < piece.len() {
+            &piece[done..]
+        } else {
+            later
+        };
+        let later = &later[..later.len().min(BLOCK)];
         let start = start + index * BLOCK;
         let block = Block::new(block);
-        let (max, place) = peak_of(block);
+        let (max, place) = top.peak_of(block);
+        *top = Top::NONE;
         if max.to_f64() > total.max {
             total = total.raised(max.to_f64(), coordinate.at(start + place), beta);
         }
-        let (sum, weighted) = sum_block::<T, C, FMA, FLAT>(block, coordinate, total, beta, start);
+        let (sum, weighted) =
+            sum_block::<T, C, FMA, FLAT>(block, later, top, coordinate, total, beta, start);
         total.sum += sum;
         total.weighted += weighted;
     }
@@ -69,6 +98,8 @@ where
 #[inline(always)]
 fn sum_block<T, C, const FMA: bool, const FLAT: bool>(
     block: Block<T>,
+    later: &[T],
+    top: &mut Top<T::Accumulator>,
     coordinate: C,
     about: Partial,
     beta: Beta<T::Accumulator>,
@@ -84,14 +115,29 @@ where
     let mut sums = [T::Accumulator::ZERO; LANES];
     let mut weighted = [T::Accumulator::ZERO; LANES];
     let mut next = coordinate.begin(centre);
-    for (index, chunk) in block.chunks.iter().enumerate() {
-        let distances = coordinate.distances(&mut next, start + index * LANES, centre);
+    let groups = block.chunks.as_chunks::<GROUP>().0.iter();
+    let later = later.as_chunks::<LANES>().0.as_chunks::<GROUP>().0;
+    let mut place = start;
+    for (chunks, later) in groups.zip(later) {
+        let mut raised = [T::Accumulator::NEG_INFINITY; LANES];
+        for chunk in 0..GROUP {
+            raise(&mut raised, widened(&later[chunk]));
+            let distances = coordinate.distances(&mut next, place, centre);
+            let weights = weights::<_, FMA, FLAT>(widened(&chunks[chunk]), max, beta);
+            observe::<_, FMA>(&mut sums, &mut weighted, weights, distances);
+            place += LANES;
+        }
+        top.observe(raised);
+    }
+    for chunk in &block.chunks[(place - start) / LANES..] {
+        let distances = coordinate.distances(&mut next, place, centre);
         let weights = weights::<_, FMA, FLAT>(widened(chunk), max, beta);
         observe::<_, FMA>(&mut sums, &mut weighted, weights, distances);
+        place += LANES;
     }
     if let Some(rest) = block.rest {
-        let done = block.chunks.len() * LANES;
-        let distances = coordinate.last_distances(&next, start + done, block.len - done, centre);
+        let count = block.len - (place - start);
+        let distances = coordinate.last_distances(&next, place, count, centre);
         let weights = weights::<_, FMA, FLAT>(rest, max, beta);
         observe::<_, FMA>(&mut sums, &mut weighted, weights, distances);
     }

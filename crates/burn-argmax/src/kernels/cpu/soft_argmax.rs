@@ -13,6 +13,7 @@ use super::{
     narrow_columns,
     parallel::{filled, share},
     partial::{LANES, Partial},
+    peak::Top,
     pieces::{Part, parts, pieces, reduce_pieces},
     rows::{reduce, reduce_piece},
     short_rows::{SHORT, Space, reduce_turned, slope_turned},
@@ -105,8 +106,10 @@ fn forward_each<T: Element, const FMA: bool, const FLAT: bool>(
         return forward_short::<T, FMA, FLAT>(logits, n, beta, results, states);
     }
     let mut states = states.iter_mut();
-    for (logits, result) in logits.chunks_exact(n).zip(results) {
-        let partial = reduce_piece::<T, Index, FMA, FLAT>(logits, Index, beta, 0);
+    let mut top = Top::NONE;
+    for (row, result) in results.iter_mut().enumerate() {
+        let (row, later) = logits[row * n..].split_at(n);
+        let partial = reduce_piece::<T, Index, FMA, FLAT>(row, later, &mut top, Index, beta, 0);
         let (value, entries) = finish::<T>(partial);
         *result = value;
         if let Some(state) = states.next() {

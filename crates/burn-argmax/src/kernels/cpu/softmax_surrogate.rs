@@ -13,6 +13,7 @@ use super::{
     gradient_columns::{Slots, gradient_columns},
     parallel::share,
     partial::{LANES, Partial},
+    peak::Top,
     pieces::{Part, parts, pieces, reduce_pieces},
     rows::{reduce, reduce_piece},
     short_rows::{Space, reduce_turned, slope_turned},
@@ -108,8 +109,11 @@ fn backward_each<T: Element, const FMA: bool, const FLAT: bool>(
     if n < 2 * LANES {
         return backward_short::<T, FMA, FLAT>(logits, grad, n, beta);
     }
-    for (grad, logits) in grad.chunks_exact_mut(n).zip(logits.chunks_exact(n)) {
-        let partial = reduce_piece::<T, _, FMA, FLAT>(logits, Values(grad), beta, 0);
+    let mut top = Top::NONE;
+    for (row, grad) in grad.chunks_exact_mut(n).enumerate() {
+        let (logits, later) = logits[row * n..].split_at(n);
+        let values = Values(grad);
+        let partial = reduce_piece::<T, _, FMA, FLAT>(logits, later, &mut top, values, beta, 0);
         let slope = slope::<T>(partial, beta);
         gradient_row::<T, _, _, _, FMA, FLAT>(grad, logits, SlotDistances::new(slope), slope, beta);
     }
