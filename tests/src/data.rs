@@ -53,12 +53,36 @@ pub fn extreme_lines(lines: usize, n: usize) -> Vec<f32> {
     values
 }
 
-/// Rows of `n` values, one after the other, as columns.
-pub fn transposed<T: Copy>(rows: &[T], n: usize) -> Vec<T> {
-    (0..n)
-        .flat_map(|index| rows.iter().skip(index).step_by(n))
-        .copied()
-        .collect()
+/// The same, long, with what is special about them at both ends.
+pub fn long_extreme_lines(lines: usize, n: usize) -> Vec<f32> {
+    let mut values = extreme_lines(lines, n);
+    for line in values.chunks_mut(n) {
+        line.rotate_left(8);
+    }
+    values
+}
+
+/// How many of so many lines may lie side by side: each by itself, a few, all of them.
+pub fn widths(lines: usize) -> Vec<usize> {
+    let few = 5;
+    let mut widths = vec![1, lines];
+    if lines.is_multiple_of(few) {
+        widths.push(few);
+    }
+    widths
+}
+
+/// Lines of `n` values, one after the other, laid out `width` of them side by side.
+pub fn side_by_side<T: Copy>(lines: &[T], n: usize, width: usize) -> Vec<T> {
+    let mut out = Vec::with_capacity(lines.len());
+    for table in lines.chunks(n * width) {
+        for index in 0..n {
+            for line in table.chunks(n) {
+                out.push(line[index]);
+            }
+        }
+    }
+    out
 }
 
 /// The same values in double precision.

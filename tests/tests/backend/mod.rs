@@ -10,9 +10,9 @@ mod files {
     mod extremes;
     mod gradient;
     mod layout;
+    mod lines;
     mod properties;
     mod reference;
-    mod short_lines;
     mod sign_one_hot;
     mod soft_argmax;
     mod spatial_soft_argmax;
@@ -38,7 +38,7 @@ macro_rules! forward {
             extremes in "extremes.rs",
             layout in "layout.rs",
             properties in "properties.rs",
-            short_lines in "short_lines.rs",
+            lines in "lines.rs",
             sign_one_hot in "sign_one_hot.rs",
             soft_argmax in "soft_argmax.rs",
             spatial_soft_argmax in "spatial_soft_argmax.rs",
@@ -65,7 +65,7 @@ macro_rules! gradient {
                 losses in "gradient/losses.rs",
                 nn in "gradient/nn.rs",
                 properties in "gradient/properties.rs",
-                short_lines in "gradient/short_lines.rs",
+                lines in "gradient/lines.rs",
                 sign_one_hot in "gradient/sign_one_hot.rs",
                 soft_argmax in "gradient/soft_argmax.rs",
                 spatial_soft_argmax in "gradient/spatial_soft_argmax.rs",

@@ -8,12 +8,14 @@ use burn_argmax_tests::{
 
 use super::device;
 
-/// Short rows, rows, rows in pieces, and columns.
-const SHAPES: [([usize; 2], usize); 4] = [
+/// Short rows, rows, rows in pieces, many columns, few, and few in pieces.
+const SHAPES: [([usize; 2], usize); 6] = [
     ([40, 10], 1),
     ([3, 1025], 1),
     ([2, 65_537], 1),
     ([31, 600], 0),
+    ([31, 5], 0),
+    ([30_001, 5], 0),
 ];
 const MAPS: [usize; 4] = [2, 3, 33, 50];
 

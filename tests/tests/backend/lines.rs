@@ -1,0 +1,78 @@
+use burn::tensor::{Device, Tensor};
+use burn_argmax::{Surrogate, sign_one_hot, soft_argmax, straight_through_one_hot};
+use burn_argmax_tests::{
+    check::{assert_exact, assert_index},
+    data::{SHORT, extreme_lines, long_extreme_lines, side_by_side, tensor, values, widen, widths},
+    oracle,
+};
+
+use super::device;
+
+/// Short lines of every kind: fewer than are worked on together, and more, but no multiple of it.
+#[test]
+fn short() {
+    let Some(device) = device() else { return };
+    for n in SHORT {
+        assert_every_operator(&extreme_lines(10, n), n, &device);
+        assert_every_operator(&extreme_lines(37, n), n, &device);
+    }
+}
+
+/// So many that threads share them.
+#[test]
+fn very_many() {
+    let Some(device) = device() else { return };
+    assert_every_operator(&extreme_lines(20_000, 3), 3, &device);
+    assert_every_operator(&extreme_lines(20_000, 10), 10, &device);
+}
+
+/// Lines in pieces, which threads share.
+#[test]
+fn long() {
+    let Some(device) = device() else { return };
+    let n = 70_003;
+    assert_every_operator(&long_extreme_lines(10, n), n, &device);
+}
+
+/// One after the other, and side by side.
+#[track_caller]
+fn assert_every_operator(lines: &[f32], n: usize, device: &Device) {
+    let count = lines.len() / n;
+    let wide = widen(lines);
+    let index = |beta| -> Vec<f64> {
+        let lines = wide.chunks(n);
+        lines.map(|line| oracle::soft_argmax(line, beta)).collect()
+    };
+    let index = [0.0, 1.0, 1e10].map(|beta| (beta, index(beta)));
+    let one_hot: Vec<_> = wide.chunks(n).flat_map(first_peak).collect();
+    let sign: Vec<_> = wide.chunks(n).flat_map(oracle::sign_one_hot).collect();
+
+    for width in widths(count) {
+        println!("{count} lines of {n}, {width} side by side");
+        let x = tensor(
+            &side_by_side(lines, n, width),
+            [count / width, n, width],
+            device,
+        );
+        let values_of = |op: &dyn Fn(Tensor<3>) -> Tensor<3>| values(op(x.clone()));
+        for (beta, want) in &index {
+            println!("beta {beta}");
+            let got = values_of(&|x| soft_argmax(x, 1, *beta));
+            assert_index(&got, want, n);
+        }
+        let got = values_of(&|x| straight_through_one_hot(x, 1, Surrogate::Identity));
+        assert_exact(&got, &side_by_side(&one_hot, n, width));
+        let got = values_of(&|x| sign_one_hot(x, 1));
+        assert_exact(&got, &side_by_side(&sign, n, width));
+    }
+}
+
+/// The one-hot of the first NaN, else of the first maximum.
+fn first_peak(line: &[f64]) -> Vec<f64> {
+    let Some(nan) = line.iter().position(|x| x.is_nan()) else {
+        return oracle::one_hot(line);
+    };
+    (0..line.len())
+        .map(|place| f64::from(u8::from(place == nan)))
+        .collect()
+}
