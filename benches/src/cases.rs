@@ -209,6 +209,8 @@ pub mod naive {
 pub enum Case {
     /// `[rows, n]` along the last dimension.
     Rows([usize; 2]),
+    /// `[tables, n, columns]`, few columns, along dimension 1.
+    FewColumns([usize; 3]),
     /// `[batch, height, width, n]` along the last dimension.
     Volume([usize; 4]),
     /// The numbers of [`Case::Volume`] laid out as `[batch, n, height, width]`, along dimension 1.
@@ -226,9 +228,10 @@ impl Case {
                 [16, 17, 64, 64]
             })];
         }
-        let (rows, volume) = if quick {
+        let (rows, few_columns, volume) = if quick {
             (
                 [[64, 1024], [1024, 64], [4, 65536], [17, 4096], [6400, 10]],
+                [16, 1024, 4],
                 [1, 12, 16, 192],
             )
         } else {
@@ -240,17 +243,23 @@ impl Case {
                     [272, 4096],
                     [409600, 10],
                 ],
+                [1024, 1024, 4],
                 [8, 96, 128, 192],
             )
         };
-        let volumes = [Self::Volume(volume), Self::VolumeColumns(volume)];
-        rows.into_iter().map(Self::Rows).chain(volumes).collect()
+        let others = [
+            Self::FewColumns(few_columns),
+            Self::Volume(volume),
+            Self::VolumeColumns(volume),
+        ];
+        rows.into_iter().map(Self::Rows).chain(others).collect()
     }
 
     /// The shape of the input, as the records name it.
     pub fn shape(&self) -> String {
         match self {
             Self::Rows([rows, n]) => format!("{rows}x{n}"),
+            Self::FewColumns([tables, n, columns]) => format!("{tables}x{n}x{columns}"),
             Self::Volume([b, h, w, n]) => format!("{b}x{h}x{w}x{n}"),
             Self::VolumeColumns([b, h, w, n]) => format!("{b}x{n}x{h}x{w}"),
         }
@@ -259,7 +268,7 @@ impl Case {
     /// The dimension that the operators run along.
     pub fn dim(&self) -> usize {
         match self {
-            Self::Rows(_) | Self::VolumeColumns(_) => 1,
+            Self::Rows(_) | Self::FewColumns(_) | Self::VolumeColumns(_) => 1,
             Self::Volume(_) => 3,
         }
     }

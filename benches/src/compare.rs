@@ -36,6 +36,7 @@ pub fn run(cli: &Cli) -> Result<()> {
                 };
                 records.extend(match case {
                     Case::Rows(shape) => bench.run(logits(shape, &device))?,
+                    Case::FewColumns(shape) => bench.run(logits(shape, &device))?,
                     Case::Volume(shape) => bench.run(logits(shape, &device))?,
                     Case::VolumeColumns(shape) => {
                         let columns = logits(shape, &device).permute([0, 3, 1, 2]);

@@ -1,6 +1,6 @@
 //! What the machine can do: the time to read, copy or write as many bytes as the input has.
 
-use std::hint::black_box;
+use std::{hint::black_box, mem::MaybeUninit};
 
 use anyhow::Result;
 use burn::tensor::Tensor;
@@ -17,11 +17,21 @@ pub enum Limit {
     Copy,
     /// Write one buffer, which is there already.
     Write,
+    /// Read one buffer and write another, which is allocated first: a result is.
+    CopyToNew,
+    /// Write one buffer, which is allocated first.
+    WriteNew,
 }
 
 impl Limit {
     /// In the order of the records.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Copy, Self::Write];
+    pub const ALL: [Self; 5] = [
+        Self::Read,
+        Self::Copy,
+        Self::Write,
+        Self::CopyToNew,
+        Self::WriteNew,
+    ];
 
     /// Name in the records.
     pub fn name(self) -> &'static str {
@@ -29,6 +39,17 @@ impl Limit {
             Self::Read => "read",
             Self::Copy => "copy",
             Self::Write => "write",
+            Self::CopyToNew => "copy to new",
+            Self::WriteNew => "write new",
+        }
+    }
+
+    /// The same where what is written is allocated first.
+    pub fn to_new(self) -> Self {
+        match self {
+            Self::Copy => Self::CopyToNew,
+            Self::Write => Self::WriteNew,
+            other => other,
         }
     }
 }
@@ -60,28 +81,47 @@ impl Limits {
     pub fn time(&mut self, limit: Limit, watch: &Stopwatch) -> Result<f64> {
         let timed = match self {
             Self::Host { source, target } => {
-                let share = source.len().div_ceil(rayon::current_num_threads()).max(1);
+                let len = source.len();
+                let share = len.div_ceil(rayon::current_num_threads()).max(1);
                 let sources = source.chunks(share);
                 let targets = target.chunks_mut(share);
                 watch
-                    .time(|| match limit {
-                        Limit::Read => on_all_threads(sources, |source| {
-                            black_box(sum(source));
-                        }),
-                        Limit::Copy => on_all_threads(targets.zip(sources), |(target, source)| {
-                            target.copy_from_slice(source);
-                        }),
-                        Limit::Write => on_all_threads(targets, |target| fill(target, 3.0)),
+                    .time(|| {
+                        let mut new = Vec::<f32>::new();
+                        match limit {
+                            Limit::Read => on_all_threads(sources, |source| {
+                                black_box(sum(source));
+                            }),
+                            Limit::Copy => {
+                                on_all_threads(targets.zip(sources), |(target, source)| {
+                                    target.copy_from_slice(source);
+                                });
+                            }
+                            Limit::Write => on_all_threads(targets, |target| fill(target, 3.0)),
+                            Limit::CopyToNew => {
+                                new.reserve_exact(len);
+                                let targets = new.spare_capacity_mut()[..len].chunks_mut(share);
+                                on_all_threads(targets.zip(sources), |(target, source)| {
+                                    target.write_copy_of_slice(source);
+                                });
+                            }
+                            Limit::WriteNew => {
+                                new.reserve_exact(len);
+                                let targets = new.spare_capacity_mut()[..len].chunks_mut(share);
+                                on_all_threads(targets, |target| fill_new(target, 3.0));
+                            }
+                        }
+                        new
                     })?
                     .1
             }
             Self::Device(x) => match limit {
-                Limit::Write => {
+                Limit::Write | Limit::WriteNew => {
                     watch
                         .time(|| Tensor::<1>::full(x.dims(), 3.0, &x.device()))?
                         .1
                 }
-                Limit::Copy => watch.time(|| *x.clone() + 1.0)?.1,
+                Limit::Copy | Limit::CopyToNew => watch.time(|| *x.clone() + 1.0)?.1,
                 // Burn's sum over a tensor is no sweep at full speed on every device.
                 Limit::Read => watch.time(|| *x.clone() + 1.0)?.1 / 2.0,
             },
@@ -119,4 +159,12 @@ fn sum(values: &[f32]) -> f32 {
 #[multiversion(targets = "simd")]
 fn fill(target: &mut [f32], value: f32) {
     target.fill(value);
+}
+
+/// [`fill`] of memory that nothing was written to yet.
+#[multiversion(targets = "simd")]
+fn fill_new(target: &mut [MaybeUninit<f32>], value: f32) {
+    for slot in target {
+        slot.write(value);
+    }
 }

@@ -38,6 +38,8 @@ pub struct Record {
     read_ms: f64,
     copy_ms: f64,
     write_ms: f64,
+    copy_to_new_ms: f64,
+    write_new_ms: f64,
     /// The sweeps that make up the limit, e.g. `read+copy`.
     limit: String,
     limit_ms: f64,
@@ -46,6 +48,8 @@ pub struct Record {
     times_composition: f64,
     times_reference: f64,
     fraction_of_limit: f64,
+    /// The same where what the sweeps write is allocated first.
+    fraction_of_limit_to_new: f64,
     input_bytes: u64,
     memory: &'static str,
     ours_peak_bytes: Option<u64>,
@@ -65,13 +69,15 @@ impl Record {
         input_bytes: u64,
     ) -> Self {
         let [ours, composition, reference] = times;
-        let [read, copy, write] = limits;
+        let [read, copy, write, copy_to_new, write_new] = limits;
         let sweeps = op.limit(pass);
         let names: Vec<_> = sweeps.iter().map(|limit| limit.name()).collect();
         let limit_ms = |q| {
             let sweep_ms = |limit: &Limit| limits[*limit as usize].quantile_ms(q);
             sweeps.iter().map(sweep_ms).sum::<f64>()
         };
+        let to_new_ms = |limit: &Limit| limits[limit.to_new() as usize].median_ms();
+        let limit_to_new_ms: f64 = sweeps.iter().map(to_new_ms).sum();
         Self {
             backend: backend.name(),
             op: op.name(),
@@ -95,6 +101,8 @@ impl Record {
             read_ms: read.median_ms(),
             copy_ms: copy.median_ms(),
             write_ms: write.median_ms(),
+            copy_to_new_ms: copy_to_new.median_ms(),
+            write_new_ms: write_new.median_ms(),
             limit: names.join("+"),
             limit_ms: limit_ms(0.5),
             limit_p10_ms: limit_ms(0.1),
@@ -102,6 +110,7 @@ impl Record {
             times_composition: composition.median_ms() / ours.median_ms(),
             times_reference: reference.median_ms() / ours.median_ms(),
             fraction_of_limit: limit_ms(0.5) / ours.median_ms(),
+            fraction_of_limit_to_new: limit_to_new_ms / ours.median_ms(),
             input_bytes,
             memory: if backend.is_host() {
                 "allocator"
@@ -134,7 +143,8 @@ pub fn print(records: &[Record], quick: bool) {
         "\nTime in ms: median [10th..90th percentile]; f32, beta {}, {} threads on the CPU",
         first.beta, first.threads
     );
-    println!("Peak memory in MiB above the input; `x comp.`, `x ref.`: times faster than each\n");
+    println!("Peak memory in MiB above the input; `x comp.`, `x ref.`: times faster than each");
+    println!("`of limit`: of its speed; `to new`: of that to memory that is allocated first\n");
     let mut table = new_table(&[
         "backend",
         "op",
@@ -147,6 +157,7 @@ pub fn print(records: &[Record], quick: bool) {
         "x comp.",
         "x ref.",
         "of limit",
+        "to new",
         "peak ours",
         "peak comp.",
         "clock",
@@ -168,12 +179,13 @@ pub fn print(records: &[Record], quick: bool) {
             format!("{:.1}", r.times_composition),
             format!("{:.1}", r.times_reference),
             format!("{:.2}", r.fraction_of_limit),
+            format!("{:.2}", r.fraction_of_limit_to_new),
             mebibytes(r.ours_peak_bytes),
             mebibytes(r.composition_peak_bytes),
             r.clock.to_string(),
         ]);
     }
-    align_numbers(&mut table, 4..13);
+    align_numbers(&mut table, 4..14);
     println!("{table}\n");
     print_bandwidths(records);
     print_columns(records);
@@ -185,7 +197,17 @@ pub fn print(records: &[Record], quick: bool) {
 /// The machine's bandwidths beside the cases, in GB/s.
 fn print_bandwidths(records: &[Record]) {
     println!("Bandwidth in GB/s (10^9 bytes; a copy counts what it reads and what it writes)\n");
-    let mut table = new_table(&["backend", "op", "shape", "MiB", "read", "copy", "write"]);
+    let mut table = new_table(&[
+        "backend",
+        "op",
+        "shape",
+        "MiB",
+        "read",
+        "copy",
+        "write",
+        "copy to new",
+        "write new",
+    ]);
     let forward = Pass::Forward.name();
     for r in records.iter().filter(|r| r.pass == forward) {
         let gigabytes =
@@ -198,9 +220,11 @@ fn print_bandwidths(records: &[Record]) {
             gigabytes(1.0, r.read_ms),
             gigabytes(2.0, r.copy_ms),
             gigabytes(1.0, r.write_ms),
+            gigabytes(2.0, r.copy_to_new_ms),
+            gigabytes(1.0, r.write_new_ms),
         ]);
     }
-    align_numbers(&mut table, 3..7);
+    align_numbers(&mut table, 3..9);
     println!("{table}\n");
 }
 
