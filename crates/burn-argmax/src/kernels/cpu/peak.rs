@@ -61,8 +61,8 @@ fn has_nan<T: Element>(block: Block<T>) -> bool {
     let mut nan = [false; LANES];
     let rest = block.rest.iter().copied();
     for values in block.chunks.iter().map(widened).chain(rest) {
-        for lane in 0..LANES {
-            nan[lane] |= values[lane].is_nan();
+        for (nan, value) in nan.iter_mut().zip(values) {
+            *nan |= value.is_nan();
         }
     }
     nan.contains(&true)
@@ -92,9 +92,8 @@ impl<A: Accumulator> Top<A> {
     #[inline(always)]
     pub fn observe(&mut self, values: [A; LANES]) {
         let index = A::from_i32(self.groups as i32);
-        for lane in 0..LANES {
-            let higher = values[lane] > self.max[lane];
-            self.group[lane] = if higher { index } else { self.group[lane] };
+        for ((group, max), value) in self.group.iter_mut().zip(self.max).zip(values) {
+            *group = if value > max { index } else { *group };
         }
         raise(&mut self.max, values);
         self.groups += 1;
