@@ -24,6 +24,12 @@ impl Lines {
         TASK.div_ceil(self.table()) * self.inner
     }
 
+    /// Whether a map over the lines, which needs nothing of the whole of one, is worth more than one
+    /// task for each.
+    pub fn exceed_a_task(self) -> bool {
+        self.table() > TASK
+    }
+
     /// Elements of lines that are interleaved with each other, or of one that is not.
     pub fn table(self) -> usize {
         self.n * self.inner
@@ -67,7 +73,7 @@ where
     merged.collect()
 }
 
-/// A part of long lines to write to.
+/// A part of lines to write to.
 pub(crate) struct Part<'a, S> {
     /// The first of its lines.
     pub line: usize,
@@ -76,7 +82,7 @@ pub(crate) struct Part<'a, S> {
     pub slots: &'a mut [S],
 }
 
-/// The parts of long lines.
+/// The parts of lines, each for one task.
 pub(crate) fn parts<S>(slots: &mut [S], lines: Lines) -> impl Iterator<Item = Part<'_, S>> {
     let inner = lines.inner;
     let length = TASK / inner;

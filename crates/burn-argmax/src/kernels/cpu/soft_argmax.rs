@@ -188,7 +188,7 @@ fn gradient<T, S, L>(
     let n = lines.n;
     let state = narrow_columns::state_of_rows(state, lines);
     let (states, _) = state.as_chunks::<STATE>();
-    if lines.are_long() {
+    if lines.exceed_a_task() {
         share(parts(out, lines), lines.elements(), |part| {
             let Part { line, start, slots } = part;
             let logits = logits.part(line * n + start * lines.inner, slots.len());
