@@ -6,8 +6,9 @@ use anyhow::{Result, ensure};
 use burn::tensor::{Device, Tensor};
 
 use crate::{
+    backend::BackendKind,
     cases::{Case, Op, Pass, Variant, contiguous, logits, max_difference},
-    cli::{BackendKind, Cli},
+    cli::Cli,
     limits::{Limit, Limits},
     measure::{Samples, Stopwatch},
     memory::peak_extra,

@@ -24,9 +24,11 @@
 //! for the whole output `y`, which seeds a gradient of ones of the shape of `y`; that fill is part
 //! of the time of every variant.
 
+mod backend;
 mod cases;
 mod cli;
 mod compare;
+mod curve;
 mod limits;
 mod measure;
 mod memory;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use burn::tensor::{Device, ProfileOptions, Tensor, TimingMethod, read_sync};
 
-use crate::cli::BackendKind;
+use crate::backend::BackendKind;
 
 /// Elements of a lead-in: 256 MiB.
 const LEAD_IN: usize = 1 << 26;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use burn::tensor::Device;
 use peakmem_alloc::{PeakMemAlloc, PeakMemAllocTrait};
 
-use crate::{cli::BackendKind, measure::Stopwatch};
+use crate::{backend::BackendKind, measure::Stopwatch};
 
 #[global_allocator]
 static ALLOCATOR: PeakMemAlloc<System> = PeakMemAlloc::new(System);

@@ -5,13 +5,14 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use plotters::{coord::Shift, prelude::*};
 
-use crate::scaling::Curve;
+use crate::curve::Curve;
 
 /// Colours told apart by most readers (Okabe and Ito), one a series.
-const COLOURS: [(&str, RGBColor); 5] = [
+const COLOURS: [(&str, RGBColor); 6] = [
     ("forward", RGBColor(0, 114, 178)),
     ("forward+backward", RGBColor(213, 94, 0)),
     ("backward", RGBColor(0, 158, 115)),
+    ("backward, x dropped", RGBColor(230, 159, 0)),
     ("read", RGBColor(120, 120, 120)),
     ("copy", RGBColor(180, 180, 180)),
 ];

@@ -7,8 +7,8 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::{
+    backend::BackendKind,
     cases::{BETA, Case, Op, Pass, Variant},
-    cli::BackendKind,
     limits::Limit,
     measure::Samples,
 };
