@@ -26,12 +26,13 @@ fn very_many() {
     assert_every_operator(&extreme_lines(20_000, 10), 10, &device);
 }
 
-/// Lines in pieces, which threads share.
+/// Lines whose weights are summed block by block, and others in pieces, which threads share.
 #[test]
 fn long() {
     let Some(device) = device() else { return };
-    let n = 70_003;
-    assert_every_operator(&long_extreme_lines(10, n), n, &device);
+    for n in [600, 5003, 70_003] {
+        assert_every_operator(&long_extreme_lines(10, n), n, &device);
+    }
 }
 
 /// One after the other, and side by side.

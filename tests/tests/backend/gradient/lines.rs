@@ -34,13 +34,14 @@ fn very_many() {
     assert_gradients(&extreme_lines(20_000, 10), 10, 1.0, &device);
 }
 
-/// Lines in pieces, which threads share.
+/// Lines whose weights are summed block by block, and others in pieces, which threads share.
 #[test]
 fn long() {
     let Some(device) = device() else { return };
-    let n = 70_003;
-    for beta in [1.0, 1e10] {
-        assert_gradients(&long_extreme_lines(10, n), n, beta, &device);
+    for n in [600, 5003, 70_003] {
+        for beta in [1.0, 1e10] {
+            assert_gradients(&long_extreme_lines(10, n), n, beta, &device);
+        }
     }
 }
 
