@@ -1,6 +1,9 @@
 //! What the softmax of a line is averaged over.
 
-use super::{Accumulator, Element};
+use super::{
+    Accumulator, Element,
+    prefetch::{AHEAD, prefetch},
+};
 
 /// A coordinate of the elements of a line. Sums are weighted by how far it is from that of the
 /// maximum, so that nothing cancels when the peak is sharp.
@@ -130,6 +133,7 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
         place: usize,
         centre: T::Accumulator,
     ) -> [T::Accumulator; N] {
+        prefetch(&self.0[place], AHEAD);
         let mut lanes = self.across(0, place);
         for lane in &mut lanes {
             *lane = lane.sub(centre);

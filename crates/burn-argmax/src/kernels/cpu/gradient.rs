@@ -10,6 +10,7 @@ use super::{
     beta::Beta,
     coordinate::{Coordinate, Index},
     peak::{filled_up, widened},
+    prefetch::{AHEAD, prefetch},
 };
 
 /// Elements worked on side by side.
@@ -89,6 +90,9 @@ pub(crate) trait Logits<T: Element, S>: Copy + Sync {
     /// All of them, whose gradient goes to these slots.
     fn all<'a>(&'a self, slots: &'a [S]) -> &'a [T];
 
+    /// Asks for those that follow the one in place `start` this many bytes ahead.
+    fn prefetch(self, start: usize, slots: &[S; LANES], ahead: usize);
+
     /// Of the elements in place `start` and after, whose gradient goes to these slots.
     fn chunk(self, start: usize, slots: &[S; LANES]) -> [T::Accumulator; LANES];
 
@@ -105,6 +109,11 @@ impl<T: Element, S> Logits<T, S> for &[T] {
     #[inline(always)]
     fn all<'a>(&'a self, _slots: &'a [S]) -> &'a [T] {
         self
+    }
+
+    #[inline(always)]
+    fn prefetch(self, start: usize, _slots: &[S; LANES], ahead: usize) {
+        prefetch(&self[start], ahead);
     }
 
     #[inline(always)]
@@ -131,6 +140,11 @@ impl<T: Element> Logits<T, T> for Here {
     #[inline(always)]
     fn all<'a>(&'a self, slots: &'a [T]) -> &'a [T] {
         slots
+    }
+
+    #[inline(always)]
+    fn prefetch(self, _start: usize, slots: &[T; LANES], ahead: usize) {
+        prefetch(slots, ahead);
     }
 
     #[inline(always)]
@@ -225,6 +239,7 @@ pub(crate) fn gradient_row<T, S, L, D, const FMA: bool, const FLAT: bool>(
     let (chunks, rest) = out.as_chunks_mut::<LANES>();
     let start = chunks.len() * LANES;
     for (index, out) in chunks.iter_mut().enumerate() {
+        logits.prefetch(index * LANES, out, AHEAD);
         let distances = distances.next(out);
         let values = logits.chunk(index * LANES, out);
         for lane in 0..LANES {

@@ -11,9 +11,9 @@ use super::{
     peak::{filled_up, widened},
 };
 
-/// Elements of every line that are worked on together: few enough for memory to be read and written
-/// at as many places at once.
-const DEPTH: usize = 4;
+/// Lines that are worked on together: few enough for their slopes to stay in the first cache, and
+/// enough for the elements that follow to have come when it is their turn.
+const WIDTH: usize = 512;
 
 /// Elements of every line of a task, at least.
 const ROWS: usize = 16;
@@ -30,6 +30,15 @@ pub(crate) struct Slopes<A> {
 }
 
 impl<A: Accumulator> Slopes<A> {
+    /// Of no line.
+    const NONE: Self = Self {
+        max: [A::ZERO; LANES],
+        centre: [A::ZERO; LANES],
+        offset: [A::ZERO; LANES],
+        scale: [A::ZERO; LANES],
+        grad: [A::ZERO; LANES],
+    };
+
     /// The slope at a value of a line. The weight comes first: where it is 0, the product stays 0
     /// however large beta is.
     #[inline(always)]
@@ -221,35 +230,37 @@ fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
 {
     let inner = slopes.max.len();
     let origin = coordinate.first_origin(first);
-    for (block, out) in out.chunks_mut(DEPTH * inner).enumerate() {
-        let logits = logits.part(block * DEPTH * inner, out.len());
-        for column in (0..inner).step_by(LANES) {
-            let slopes = slopes.from(column);
-            let rows = out.chunks_exact_mut(inner).enumerate();
-            for (row, out) in rows {
-                let place = row * inner + column;
-                let row = block * DEPTH + row;
-                let out = &mut out[column..];
-                if let Some(out) = out.as_chunks_mut::<LANES>().0.first_mut() {
-                    let coordinates = coordinate.across(row, out);
-                    let values = logits.chunk(place, out);
-                    for lane in 0..LANES {
-                        let coordinate = coordinates[lane].add(origin);
-                        let slope = slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
-                        out[lane].put(T::narrow(slope));
-                    }
-                } else {
-                    let coordinates = coordinate.across_rest(row, out);
-                    let values = logits.part(place, out.len()).rest(0, out);
-                    let mut gradient = [T::Accumulator::ZERO; LANES];
-                    for lane in 0..LANES {
-                        let coordinate = coordinates[lane].add(origin);
-                        gradient[lane] =
-                            slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
-                    }
-                    for (out, slope) in out.iter_mut().zip(gradient) {
-                        out.put(T::narrow(slope));
-                    }
+    for tile in (0..inner).step_by(WIDTH) {
+        let width = WIDTH.min(inner - tile);
+        let mut groups = [Slopes::NONE; WIDTH / LANES];
+        for (group, column) in groups.iter_mut().zip((tile..tile + width).step_by(LANES)) {
+            *group = slopes.from(column);
+        }
+        for (row, out) in out.chunks_exact_mut(inner).enumerate() {
+            let logits = logits.part(row * inner + tile, width);
+            let (chunks, rest) = out[tile..tile + width].as_chunks_mut::<LANES>();
+            let place = chunks.len() * LANES;
+            for (index, (out, slopes)) in chunks.iter_mut().zip(&groups).enumerate() {
+                logits.prefetch(index * LANES, out, inner * size_of::<T>());
+                let coordinates = coordinate.across(row, out);
+                let values = logits.chunk(index * LANES, out);
+                for lane in 0..LANES {
+                    let coordinate = coordinates[lane].add(origin);
+                    let slope = slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
+                    out[lane].put(T::narrow(slope));
+                }
+            }
+            if !rest.is_empty() {
+                let slopes = &groups[chunks.len()];
+                let coordinates = coordinate.across_rest(row, rest);
+                let values = logits.rest(place, rest);
+                let mut gradient = [T::Accumulator::ZERO; LANES];
+                for lane in 0..LANES {
+                    let coordinate = coordinates[lane].add(origin);
+                    gradient[lane] = slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
+                }
+                for (out, slope) in rest.iter_mut().zip(gradient) {
+                    out.put(T::narrow(slope));
                 }
             }
         }

@@ -2,13 +2,16 @@
 
 use std::hint::black_box;
 
-use super::{Accumulator, Element};
+use super::{
+    Accumulator, Element,
+    prefetch::{AHEAD, prefetch},
+};
 
 /// Elements compared side by side.
 pub(crate) const LANES: usize = 16;
 
 /// Beyond every place of a block: a block is no longer than this.
-const BEYOND: i32 = 1 << 23;
+pub(crate) const BEYOND: i32 = 1 << 23;
 
 /// A block of a contiguous line as vectors.
 #[derive(Clone, Copy)]
@@ -60,7 +63,11 @@ pub(crate) fn nan_or_peak_of<T: Element>(values: &[T]) -> (T::Accumulator, usize
 fn has_nan<T: Element>(block: Block<T>) -> bool {
     let mut nan = [false; LANES];
     let rest = block.rest.iter().copied();
-    for values in block.chunks.iter().map(widened).chain(rest) {
+    let chunks = block.chunks.iter().map(|chunk| {
+        prefetch(chunk, AHEAD);
+        widened(chunk)
+    });
+    for values in chunks.chain(rest) {
         for (nan, value) in nan.iter_mut().zip(values) {
             *nan |= value.is_nan();
         }
@@ -172,7 +179,7 @@ pub(crate) fn raise<A: Accumulator>(max: &mut [A; LANES], values: [A; LANES]) {
 }
 
 #[inline(always)]
-fn find<A: Accumulator, const NAN: bool>(
+pub(crate) fn find<A: Accumulator, const NAN: bool>(
     first: &mut [A; LANES],
     value: A,
     values: [A; LANES],
@@ -192,12 +199,12 @@ fn find<A: Accumulator, const NAN: bool>(
 }
 
 #[inline(always)]
-fn larger<A: Accumulator>(a: A, b: A) -> A {
+pub(crate) fn larger<A: Accumulator>(a: A, b: A) -> A {
     if b > a { b } else { a }
 }
 
 #[inline(always)]
-fn smaller<A: Accumulator>(a: A, b: A) -> A {
+pub(crate) fn smaller<A: Accumulator>(a: A, b: A) -> A {
     if b < a { b } else { a }
 }
 

@@ -8,6 +8,7 @@ use super::{
     coordinate::Coordinate,
     partial::Partial,
     peak::{Block, GROUP, LANES, Top, raise, total, widened},
+    prefetch::{AHEAD, prefetch},
 };
 
 /// Elements whose maximum is found before their weights are summed: they stay in the first cache
@@ -121,6 +122,7 @@ where
     for (chunks, later) in groups.zip(later) {
         let mut raised = [T::Accumulator::NEG_INFINITY; LANES];
         for chunk in 0..GROUP {
+            prefetch(&later[chunk], AHEAD);
             raise(&mut raised, widened(&later[chunk]));
             let distances = coordinate.distances(&mut next, place, centre);
             let weights = weights::<_, FMA, FLAT>(widened(&chunks[chunk]), max, beta);
@@ -145,7 +147,7 @@ where
 }
 
 #[inline(always)]
-fn weights<A: Accumulator, const FMA: bool, const FLAT: bool>(
+pub(crate) fn weights<A: Accumulator, const FMA: bool, const FLAT: bool>(
     values: [A; LANES],
     max: A,
     beta: Beta<A>,
@@ -158,7 +160,7 @@ fn weights<A: Accumulator, const FMA: bool, const FLAT: bool>(
 }
 
 #[inline(always)]
-fn observe<A: Accumulator, const FMA: bool>(
+pub(crate) fn observe<A: Accumulator, const FMA: bool>(
     sums: &mut [A; LANES],
     weighted: &mut [A; LANES],
     weights: [A; LANES],

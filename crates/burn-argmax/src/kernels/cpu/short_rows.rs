@@ -7,11 +7,12 @@ use super::{
     gradient::Slot,
     gradient_columns::Slopes,
     partial::{LANES, Partials},
+    prefetch::{AHEAD, prefetch_all},
 };
 
-/// Elements up to which a line counts as short, at most. Where lines must be turned back too, or are
-/// whole vectors, it pays for shorter ones only.
-pub(crate) const SHORT: usize = 64;
+/// Elements of a line that is too long to be turned. Where lines are turned back too, or little is
+/// done with their elements, it pays for those shorter than a vector only.
+pub(crate) const SHORT: usize = 2 * LANES;
 
 /// Elements of a line that are moved together.
 const PIECE: usize = 4;
@@ -39,6 +40,7 @@ impl<T: Element> Space<T> {
     pub fn turn(&mut self, lines: &[T], n: usize) -> &mut [[T::Accumulator; LANES]] {
         let near = &mut self.lines[..lines.len()];
         near.copy_from_slice(lines);
+        prefetch_all(lines, AHEAD);
         let lines = near;
         let pieces = &mut self.pieces[..n / PIECE];
         let (turned, last) = self.turned[..n].split_at_mut(pieces.len() * PIECE);

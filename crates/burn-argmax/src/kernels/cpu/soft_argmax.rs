@@ -10,6 +10,7 @@ use super::{
     finish::{finish, finish_each},
     gradient::{Here, IndexDistances, Logits, Slope, Slot, gradient_part, gradient_row},
     gradient_columns::gradient_columns,
+    grouped_rows::{GROUPED, reduce_group},
     narrow_columns,
     parallel::{filled, share},
     partial::{LANES, Partial},
@@ -102,8 +103,8 @@ fn forward_each<T: Element, const FMA: bool, const FLAT: bool>(
     results: &mut [T],
     states: &mut [[T::Accumulator; STATE]],
 ) {
-    if n <= SHORT {
-        return forward_short::<T, FMA, FLAT>(logits, n, beta, results, states);
+    if n <= GROUPED {
+        return forward_grouped::<T, FMA, FLAT>(logits, n, beta, results, states);
     }
     let mut states = states.iter_mut();
     let mut top = Top::NONE;
@@ -119,7 +120,7 @@ fn forward_each<T: Element, const FMA: bool, const FLAT: bool>(
 }
 
 #[inline(always)]
-fn forward_short<T: Element, const FMA: bool, const FLAT: bool>(
+fn forward_grouped<T: Element, const FMA: bool, const FLAT: bool>(
     logits: &[T],
     n: usize,
     beta: Beta<T::Accumulator>,
@@ -129,8 +130,12 @@ fn forward_short<T: Element, const FMA: bool, const FLAT: bool>(
     let mut space = Space::<T>::new();
     let mut states = states.chunks_mut(LANES);
     for (logits, results) in logits.chunks(LANES * n).zip(results.chunks_mut(LANES)) {
-        let values = space.turn(logits, n);
-        let partials = reduce_turned::<_, FMA, FLAT>(values, indices, beta);
+        let partials = if n < SHORT {
+            let values = space.turn(logits, n);
+            reduce_turned::<_, FMA, FLAT>(values, indices, beta)
+        } else {
+            reduce_group::<T, FMA, FLAT>(logits, n, beta)
+        };
         let (finished, entries) = finish_each::<T>(&partials);
         results.copy_from_slice(&finished[..results.len()]);
         for (lane, state) in states.next().into_iter().flatten().enumerate() {

@@ -16,7 +16,7 @@ use super::{
     peak::Top,
     pieces::{Part, parts, pieces, reduce_pieces},
     rows::{reduce, reduce_piece},
-    short_rows::{Space, reduce_turned, slope_turned},
+    short_rows::{SHORT, Space, reduce_turned, slope_turned},
 };
 
 /// `beta * p * (grad - sum(grad * p))`, which takes the place of `grad`: no memory of its own, whose
@@ -106,7 +106,7 @@ fn backward_each<T: Element, const FMA: bool, const FLAT: bool>(
     n: usize,
     beta: Beta<T::Accumulator>,
 ) {
-    if n < 2 * LANES {
+    if n < SHORT {
         return backward_short::<T, FMA, FLAT>(logits, grad, n, beta);
     }
     let mut top = Top::NONE;

@@ -9,6 +9,7 @@ use super::{
         coordinate::{Coordinate, Index},
         gradient::{Here, LANES, Logits, Slot},
         parallel::{TASK, filled, share},
+        prefetch::AHEAD,
     },
     AXES, Extent, PAIRS, rows,
 };
@@ -180,6 +181,7 @@ fn gradient_rows<T, S, L, const FMA: bool, const FLAT: bool>(
         let (chunks, rest) = out[begin..begin + length].as_chunks_mut::<LANES>();
         let begin = chunks.len() * LANES;
         for (index, out) in chunks.iter_mut().enumerate() {
+            heatmap.prefetch(index * LANES, out, AHEAD);
             let distances = Index.distances(&mut next, 0, T::Accumulator::ZERO);
             let values = heatmap.chunk(index * LANES, out);
             for lane in 0..LANES {

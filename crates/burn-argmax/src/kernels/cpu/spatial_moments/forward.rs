@@ -9,6 +9,7 @@ use super::{
         coordinate::{Coordinate, Index},
         peak::{Block, filled_up, peak_of, total, widened},
         pieces::{pieces, reduce_pieces},
+        prefetch::{AHEAD, prefetch},
     },
     AXES, Extent, PAIRS, rows,
 };
@@ -219,6 +220,7 @@ fn sum_block<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bo
         let mut next = Index.begin(T::Accumulator::from_i32(-x as i32));
         let (chunks, rest) = block[begin..begin + length].as_chunks::<LANES>();
         for chunk in chunks {
+            prefetch(chunk, AHEAD);
             let distances = Index.distances(&mut next, 0, T::Accumulator::ZERO);
             row.observe::<COVARIANCE, FMA, FLAT>(widened(chunk), distances, max, beta);
         }
