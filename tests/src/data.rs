@@ -21,7 +21,9 @@ pub fn shapes() -> Vec<([usize; 3], usize)> {
 }
 
 /// Lengths about those of vectors, and of lines that are worked on many at a time.
-pub const SHORT: [usize; 16] = [1, 2, 3, 4, 5, 8, 10, 15, 16, 17, 19, 31, 33, 63, 64, 65];
+pub const SHORT: [usize; 18] = [
+    1, 2, 3, 4, 5, 8, 10, 15, 16, 17, 31, 32, 33, 64, 65, 300, 511, 512,
+];
 
 /// Values between -4 and 4.
 pub fn uniform(seed: u64, count: usize) -> Vec<f32> {

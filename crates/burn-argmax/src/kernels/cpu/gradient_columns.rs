@@ -1,5 +1,7 @@
 //! The gradient of the softmax average of a coordinate along interleaved lines, lanes across them.
 
+use std::ops::Range;
+
 use multiversion::{multiversion, target::target_cfg_f};
 
 use super::{
@@ -9,11 +11,12 @@ use super::{
     gradient::{LANES, Logits, Slot},
     parallel::{TASK, share},
     peak::{filled_up, widened},
+    prefetch::AHEAD,
 };
 
-/// Lines that are worked on together: few enough for their slopes to stay in the first cache, and
-/// enough for the elements that follow to have come when it is their turn.
-const WIDTH: usize = 512;
+/// Elements of every line that are worked on together: few enough for memory to be read and written
+/// at as many places at once.
+const DEPTH: usize = 4;
 
 /// Elements of every line of a task, at least.
 const ROWS: usize = 16;
@@ -30,15 +33,6 @@ pub(crate) struct Slopes<A> {
 }
 
 impl<A: Accumulator> Slopes<A> {
-    /// Of no line.
-    const NONE: Self = Self {
-        max: [A::ZERO; LANES],
-        centre: [A::ZERO; LANES],
-        offset: [A::ZERO; LANES],
-        scale: [A::ZERO; LANES],
-        grad: [A::ZERO; LANES],
-    };
-
     /// The slope at a value of a line. The weight comes first: where it is 0, the product stays 0
     /// however large beta is.
     #[inline(always)]
@@ -66,26 +60,38 @@ struct LineSlopes<'a, A> {
 }
 
 impl<A: Accumulator> LineSlopes<'_, A> {
-    /// Of the lines from one on, no more than a vector of them.
+    /// Vector by vector, as far as there are whole ones.
     #[inline(always)]
-    fn from(&self, line: usize) -> Slopes<A> {
-        let part = |values: &[A]| {
-            let values = &values[line..];
-            values
-                .as_chunks()
-                .0
-                .first()
-                .copied()
-                .unwrap_or_else(|| filled_up(values))
-        };
+    fn vectors(&self) -> impl Iterator<Item = Slopes<A>> {
+        let peaks = whole(self.max).zip(whole(self.centre));
+        let scales = whole(self.scale).zip(whole(self.grad));
+        let all = peaks.zip(whole(self.offset)).zip(scales);
+        all.map(|(((max, centre), offset), (scale, grad))| Slopes {
+            max: *max,
+            centre: *centre,
+            offset: *offset,
+            scale: *scale,
+            grad: *grad,
+        })
+    }
+
+    /// Of the last lines, fewer than a vector.
+    #[inline(always)]
+    fn rest(&self) -> Slopes<A> {
+        let rest = |values: &[A]| filled_up(values.as_chunks::<LANES>().1);
         Slopes {
-            max: part(self.max),
-            centre: part(self.centre),
-            offset: part(self.offset),
-            scale: part(self.scale),
-            grad: part(self.grad),
+            max: rest(self.max),
+            centre: rest(self.centre),
+            offset: rest(self.offset),
+            scale: rest(self.scale),
+            grad: rest(self.grad),
         }
     }
+}
+
+#[inline(always)]
+fn whole<A>(values: &[A]) -> std::slice::Iter<'_, [A; LANES]> {
+    values.as_chunks().0.iter()
 }
 
 /// The gradient. `state` is `[max, sum, centre, offset]` along the dimension of the index, and `grad`
@@ -140,10 +146,7 @@ pub(crate) fn gradient_columns<T, S, L, C>(
 
 /// A coordinate of the elements whose gradient goes to slots.
 pub(crate) trait SlotCoordinate<A, S>: Copy + Sync {
-    /// What the coordinates of lines from element `first` on are counted from.
-    fn first_origin(self, first: usize) -> A;
-
-    /// Of element `row` past the first of neighbouring lines.
+    /// Of element `row` of neighbouring lines.
     fn across(self, row: usize, slots: &[S; LANES]) -> [A; LANES];
 
     /// The same of the last few lines, and anything beyond them.
@@ -152,18 +155,13 @@ pub(crate) trait SlotCoordinate<A, S>: Copy + Sync {
 
 impl<A: Accumulator, S> SlotCoordinate<A, S> for Index {
     #[inline(always)]
-    fn first_origin(self, first: usize) -> A {
-        A::from_f64(first as f64)
-    }
-
-    #[inline(always)]
     fn across(self, row: usize, _slots: &[S; LANES]) -> [A; LANES] {
-        [A::from_i32(row as i32); LANES]
+        [A::from_f64(row as f64); LANES]
     }
 
     #[inline(always)]
     fn across_rest(self, row: usize, _slots: &[S]) -> [A; LANES] {
-        [A::from_i32(row as i32); LANES]
+        [A::from_f64(row as f64); LANES]
     }
 }
 
@@ -172,11 +170,6 @@ impl<A: Accumulator, S> SlotCoordinate<A, S> for Index {
 pub(crate) struct Slots;
 
 impl<T: Element> SlotCoordinate<T::Accumulator, T> for Slots {
-    #[inline(always)]
-    fn first_origin(self, _first: usize) -> T::Accumulator {
-        T::Accumulator::ZERO
-    }
-
     #[inline(always)]
     fn across(self, _row: usize, slots: &[T; LANES]) -> [T::Accumulator; LANES] {
         widened(slots)
@@ -229,40 +222,73 @@ fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
     C: SlotCoordinate<T::Accumulator, S>,
 {
     let inner = slopes.max.len();
-    let origin = coordinate.first_origin(first);
-    for tile in (0..inner).step_by(WIDTH) {
-        let width = WIDTH.min(inner - tile);
-        let mut groups = [Slopes::NONE; WIDTH / LANES];
-        for (group, column) in groups.iter_mut().zip((tile..tile + width).step_by(LANES)) {
-            *group = slopes.from(column);
+    for (block, out) in out.chunks_mut(DEPTH * inner).enumerate() {
+        let logits = logits.part(block * DEPTH * inner, out.len());
+        let first = first + block * DEPTH;
+        let depth = out.len() / inner;
+        for (vector, slopes) in slopes.vectors().enumerate() {
+            let place = vector * LANES;
+            let logits = logits.part(place, out.len() - place);
+            let out = &mut out[place..];
+            // A loop of a known length is unrolled, and the slopes stay in registers.
+            if depth == DEPTH {
+                let rows = first..first + DEPTH;
+                fill_vectors::<T, S, L, C, FMA, FLAT>(
+                    out, logits, rows, inner, &slopes, coordinate, beta,
+                );
+            } else {
+                let rows = first..first + depth;
+                fill_vectors::<T, S, L, C, FMA, FLAT>(
+                    out, logits, rows, inner, &slopes, coordinate, beta,
+                );
+            }
         }
+        let rest = inner / LANES * LANES;
+        if rest == inner {
+            continue;
+        }
+        let slopes = slopes.rest();
         for (row, out) in out.chunks_exact_mut(inner).enumerate() {
-            let logits = logits.part(row * inner + tile, width);
-            let (chunks, rest) = out[tile..tile + width].as_chunks_mut::<LANES>();
-            let place = chunks.len() * LANES;
-            for (index, (out, slopes)) in chunks.iter_mut().zip(&groups).enumerate() {
-                logits.prefetch(index * LANES, out, inner * size_of::<T>());
-                let coordinates = coordinate.across(row, out);
-                let values = logits.chunk(index * LANES, out);
-                for lane in 0..LANES {
-                    let coordinate = coordinates[lane].add(origin);
-                    let slope = slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
-                    out[lane].put(T::narrow(slope));
-                }
+            let out = &mut out[rest..];
+            let coordinates = coordinate.across_rest(first + row, out);
+            let values = logits.part(row * inner + rest, out.len()).rest(0, out);
+            let mut gradient = [T::Accumulator::ZERO; LANES];
+            for lane in 0..LANES {
+                gradient[lane] =
+                    slopes.at::<FMA, FLAT>(lane, values[lane], coordinates[lane], beta);
             }
-            if !rest.is_empty() {
-                let slopes = &groups[chunks.len()];
-                let coordinates = coordinate.across_rest(row, rest);
-                let values = logits.rest(place, rest);
-                let mut gradient = [T::Accumulator::ZERO; LANES];
-                for lane in 0..LANES {
-                    let coordinate = coordinates[lane].add(origin);
-                    gradient[lane] = slopes.at::<FMA, FLAT>(lane, values[lane], coordinate, beta);
-                }
-                for (out, slope) in rest.iter_mut().zip(gradient) {
-                    out.put(T::narrow(slope));
-                }
+            for (out, slope) in out.iter_mut().zip(gradient) {
+                out.put(T::narrow(slope));
             }
+        }
+    }
+}
+
+/// The gradient of the same vector of lines in rows `inner` apart.
+#[inline(always)]
+fn fill_vectors<T, S, L, C, const FMA: bool, const FLAT: bool>(
+    out: &mut [S],
+    logits: L,
+    rows: Range<usize>,
+    inner: usize,
+    slopes: &Slopes<T::Accumulator>,
+    coordinate: C,
+    beta: Beta<T::Accumulator>,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+    C: SlotCoordinate<T::Accumulator, S>,
+{
+    for (index, row) in rows.enumerate() {
+        let place = index * inner;
+        let out = &mut out[place..].as_chunks_mut().0[0];
+        logits.prefetch(place, out, AHEAD / DEPTH);
+        let coordinates = coordinate.across(row, out);
+        let values = logits.chunk(place, out);
+        for lane in 0..LANES {
+            let slope = slopes.at::<FMA, FLAT>(lane, values[lane], coordinates[lane], beta);
+            out[lane].put(T::narrow(slope));
         }
     }
 }
