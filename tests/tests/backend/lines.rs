@@ -22,7 +22,7 @@ fn short() {
 #[test]
 fn very_many() {
     let Some(device) = device() else { return };
-    assert_every_operator(&extreme_lines(20_000, 3), 3, &device);
+    assert_every_operator(&extreme_lines(50_000, 3), 3, &device);
     assert_every_operator(&extreme_lines(20_000, 10), 10, &device);
 }
 

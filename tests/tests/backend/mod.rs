@@ -120,13 +120,21 @@ suite!(
     ndarray,
     "ndarray",
     [reference in "reference.rs", strict in "strict.rs"],
-    [reference in "gradient/reference.rs", strict in "gradient/strict.rs"],
+    [
+        reference in "gradient/reference.rs",
+        strict in "gradient/strict.rs",
+        threads in "gradient/threads.rs",
+    ],
 );
 suite!(
     flex,
     "flex",
     [reference in "reference.rs", strict in "strict.rs"],
-    [reference in "gradient/reference.rs", strict in "gradient/strict.rs"],
+    [
+        reference in "gradient/reference.rs",
+        strict in "gradient/strict.rs",
+        threads in "gradient/threads.rs",
+    ],
 );
 suite!(
     unlisted,

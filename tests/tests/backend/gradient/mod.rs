@@ -15,4 +15,5 @@ mod soft_argmax;
 mod spatial_soft_argmax;
 mod straight_through_one_hot;
 mod strict;
+mod threads;
 mod windowed_and_debiased;

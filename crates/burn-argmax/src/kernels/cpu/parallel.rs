@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Element;
 
 /// Tensors with fewer elements than this are not worth waking another thread for.
-const PARALLEL: usize = 1 << 15;
+const PARALLEL: usize = 1 << 17;
 
 /// Elements of one task, at least.
 pub(crate) const TASK: usize = 1 << 14;
