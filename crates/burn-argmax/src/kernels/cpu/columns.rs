@@ -12,6 +12,7 @@ use super::{
     parallel::share,
     partial::{LANES, Partial, Partials},
     peak::{filled_up, widened},
+    prefetch::prefetch,
 };
 
 /// Elements of each line that are held while their maximum is found and their weights are summed.
@@ -20,6 +21,9 @@ const DEPTH: usize = 8;
 /// Lines of one task: as wide as memory is read well, and narrow enough that their sums stay in the
 /// first cache.
 pub(crate) const WIDTH: usize = 512;
+
+/// Bytes ahead that memory is asked for, in each row of a tile: a row has few.
+const AHEAD: usize = 512;
 
 /// Long lines are reduced in pieces of this many elements, whatever the number of threads, so that
 /// the result does not depend on it.
@@ -217,6 +221,9 @@ fn reduce_rows<T, C, const FMA: bool, const FLAT: bool>(
             let masks = [T::Accumulator::NEG_INFINITY; LANES];
             let zeros = [T::Accumulator::ZERO; LANES];
             if depth == DEPTH && width == LANES {
+                for row in 0..DEPTH {
+                    prefetch(&tile.values[place(row)], AHEAD);
+                }
                 sums.observe::<FMA, FLAT>(
                     |row| widened(first_chunk(&tile.values[place(row)..])),
                     |row| coordinate.across(index + row, place(row)),

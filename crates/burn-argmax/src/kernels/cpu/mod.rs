@@ -1,16 +1,17 @@
 //! CPU kernels over plain slices.
 //!
 //! A tensor is seen as `[outer, n, inner]` about the dimension of the index. A *line* is the `n`
-//! elements of one index: contiguous where `inner` is 1 (`rows`, or `short_rows` where it has few),
-//! and otherwise interleaved with its neighbours (`columns`, or `narrow_columns` where these are few).
-//! Where lines are long, threads share the `pieces` of one.
+//! elements of one index: contiguous where `inner` is 1 (`rows`; `short_rows` or `grouped_rows` where
+//! it has few), and otherwise interleaved with its neighbours (`columns`, or `narrow_columns` where
+//! these are few). Where lines are long, threads share the `pieces` of one.
 //!
 //! Every operator is a reduction of the lines to a few numbers each, followed, where the result has
 //! the input's size, by a map over the elements.
 //!
 //! Weights come from `beta` and `exp`, the sums of a part of a line are a `partial`, taken over a
 //! `coordinate` about the line's `peak`, and `finish` makes result and state of them; `gradient` and
-//! `gradient_columns` map the state over the line again. `parallel` says how work is shared.
+//! `gradient_columns` map the state over the line again. `parallel` says how work is shared, and
+//! `prefetch` how memory is read ahead.
 //!
 //! The arithmetic is safe code in a form that the compiler turns into vectors: fixed arrays of lanes,
 //! one condition a loop, no call that it may leave standing in one.
