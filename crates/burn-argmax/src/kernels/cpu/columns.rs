@@ -18,6 +18,10 @@ use super::{
 /// Elements of each line that are held while their maximum is found and their weights are summed.
 const DEPTH: usize = 8;
 
+/// Elements of each line that are summed in the accumulator's precision, before they are added to
+/// sums in double precision.
+const BLOCK: usize = 128;
+
 /// Lines of one task: as wide as memory is read well, and narrow enough that their sums stay in the
 /// first cache.
 pub(crate) const WIDTH: usize = 512;
@@ -209,52 +213,90 @@ fn reduce_rows<T, C, const FMA: bool, const FLAT: bool>(
     T: Element,
     C: ColumnCoordinate<T::Accumulator>,
 {
-    for begin in rows.clone().step_by(DEPTH) {
-        let depth = DEPTH.min(rows.end - begin);
-        let index = begin - rows.start;
-        for (group, sums) in sums.iter_mut().enumerate() {
-            let column = group * LANES;
-            let width = LANES.min(lines - column);
-            let place = tile.start + begin * tile.inner + column;
-            let place = |row: usize| place + row * tile.inner;
-            // Masks where there is no element: they weigh nothing.
-            let masks = [T::Accumulator::NEG_INFINITY; LANES];
-            let zeros = [T::Accumulator::ZERO; LANES];
-            if depth == DEPTH && width == LANES {
-                for row in 0..DEPTH {
-                    prefetch(&tile.values[place(row)], AHEAD);
+    for first in rows.clone().step_by(BLOCK) {
+        let last = rows.end.min(first + BLOCK);
+        let mut block = [Sums::NONE; WIDTH / LANES];
+        let block = &mut block[..sums.len()];
+        for (block, sums) in block.iter_mut().zip(&*sums) {
+            *block = Sums::about(sums);
+        }
+        for begin in (first..last).step_by(DEPTH) {
+            let depth = DEPTH.min(last - begin);
+            let index = begin - rows.start;
+            for (group, sums) in block.iter_mut().enumerate() {
+                let column = group * LANES;
+                let width = LANES.min(lines - column);
+                let place = tile.start + begin * tile.inner + column;
+                let place = |row: usize| place + row * tile.inner;
+                // Masks where there is no element: they weigh nothing.
+                let masks = [T::Accumulator::NEG_INFINITY; LANES];
+                let zeros = [T::Accumulator::ZERO; LANES];
+                if depth == DEPTH && width == LANES {
+                    for row in 0..DEPTH {
+                        prefetch(&tile.values[place(row)], AHEAD);
+                    }
+                    sums.observe::<FMA, FLAT>(
+                        |row| widened(first_chunk(&tile.values[place(row)..])),
+                        |row| coordinate.across(index + row, place(row)),
+                        beta,
+                    );
+                } else if width == LANES {
+                    sums.observe::<FMA, FLAT>(
+                        |row| match row < depth {
+                            true => widened(first_chunk(&tile.values[place(row)..])),
+                            false => masks,
+                        },
+                        |row| match row < depth {
+                            true => coordinate.across(index + row, place(row)),
+                            false => zeros,
+                        },
+                        beta,
+                    );
+                } else {
+                    let mut values = [masks; DEPTH];
+                    let mut coordinates = [zeros; DEPTH];
+                    for row in 0..depth {
+                        values[row] = filled_up(&tile.values[place(row)..][..width]);
+                        coordinates[row] = coordinate.across_rest(index + row, place(row), width);
+                    }
+                    sums.observe::<FMA, FLAT>(|row| values[row], |row| coordinates[row], beta);
                 }
-                sums.observe::<FMA, FLAT>(
-                    |row| widened(first_chunk(&tile.values[place(row)..])),
-                    |row| coordinate.across(index + row, place(row)),
-                    beta,
-                );
-            } else if width == LANES {
-                sums.observe::<FMA, FLAT>(
-                    |row| match row < depth {
-                        true => widened(first_chunk(&tile.values[place(row)..])),
-                        false => masks,
-                    },
-                    |row| match row < depth {
-                        true => coordinate.across(index + row, place(row)),
-                        false => zeros,
-                    },
-                    beta,
-                );
-            } else {
-                let mut values = [masks; DEPTH];
-                let mut coordinates = [zeros; DEPTH];
-                for row in 0..depth {
-                    values[row] = filled_up(&tile.values[place(row)..][..width]);
-                    coordinates[row] = coordinate.across_rest(index + row, place(row), width);
-                }
-                sums.observe::<FMA, FLAT>(|row| values[row], |row| coordinates[row], beta);
             }
+        }
+        for (sums, block) in sums.iter_mut().zip(block) {
+            block.add_to::<FMA, FLAT>(sums, beta);
         }
     }
 }
 
-impl<A: Accumulator> Partials<A> {
+/// The sums of a block of elements of neighbouring lines, about their maxima so far.
+#[derive(Clone, Copy)]
+struct Sums<A> {
+    max: [A; LANES],
+    centre: [A; LANES],
+    sum: [A; LANES],
+    weighted: [A; LANES],
+}
+
+impl<A: Accumulator> Sums<A> {
+    /// Of no line.
+    const NONE: Self = Self {
+        max: [A::ZERO; LANES],
+        centre: [A::ZERO; LANES],
+        sum: [A::ZERO; LANES],
+        weighted: [A::ZERO; LANES],
+    };
+
+    /// Nothing yet, about the maxima of what came before.
+    #[inline(always)]
+    fn about(before: &Partials<A>) -> Self {
+        Self {
+            max: before.max,
+            centre: before.centre,
+            ..Self::NONE
+        }
+    }
+
     /// With [`DEPTH`] more elements of each line, and their coordinates.
     #[inline(always)]
     fn observe<const FMA: bool, const FLAT: bool>(
@@ -312,16 +354,29 @@ impl<A: Accumulator> Partials<A> {
         }
 
         for lane in 0..LANES {
-            let scale = beta
-                .weight::<FMA, FLAT>(old.max[lane], about[lane])
-                .to_f64();
-            let shift = old.centre[lane].sub(centre[lane]).to_f64();
-            let moved = old.weighted[lane] + shift * old.sum[lane];
-            self.sum[lane] = scale * old.sum[lane] + sums[lane].to_f64();
-            self.weighted[lane] = scale * moved + weighted[lane].to_f64();
+            let scale = beta.weight::<FMA, FLAT>(old.max[lane], about[lane]);
+            let shift = old.centre[lane].sub(centre[lane]);
+            let moved = shift.mul_add::<FMA>(old.sum[lane], old.weighted[lane]);
+            self.sum[lane] = scale.mul_add::<FMA>(old.sum[lane], sums[lane]);
+            self.weighted[lane] = scale.mul_add::<FMA>(moved, weighted[lane]);
         }
         self.max = max;
         self.centre = centre;
+    }
+
+    /// Adds what was summed about these maxima to what came before, which moves to the same.
+    #[inline(always)]
+    fn add_to<const FMA: bool, const FLAT: bool>(&self, before: &mut Partials<A>, beta: Beta<A>) {
+        for lane in 0..LANES {
+            let about = finite_max(self.max[lane]);
+            let scale = beta.weight::<FMA, FLAT>(before.max[lane], about).to_f64();
+            let shift = before.centre[lane].sub(self.centre[lane]).to_f64();
+            let moved = before.weighted[lane] + shift * before.sum[lane];
+            before.sum[lane] = scale * before.sum[lane] + self.sum[lane].to_f64();
+            before.weighted[lane] = scale * moved + self.weighted[lane].to_f64();
+        }
+        before.max = self.max;
+        before.centre = self.centre;
     }
 }
 
