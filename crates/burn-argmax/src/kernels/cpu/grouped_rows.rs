@@ -48,8 +48,8 @@ impl<A: Accumulator> Vectors<A> {
     #[inline(always)]
     fn last<T: Element<Accumulator = A>>(self, line: &[T]) -> [A; LANES] {
         let mut last = widened(&line[self.end..].as_chunks().0[0]);
-        for lane in 0..LANES {
-            last[lane] = smaller(last[lane], self.caps[lane]);
+        for (value, cap) in last.iter_mut().zip(self.caps) {
+            *value = smaller(*value, cap);
         }
         last
     }
