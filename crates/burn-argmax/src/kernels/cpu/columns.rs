@@ -6,7 +6,8 @@ use multiversion::{multiversion, target::target_cfg_f};
 
 use super::{
     Accumulator, Element, Lines, STATE,
-    beta::{Beta, finite_max},
+    beta::Beta,
+    column_sums::{DEPTH, Sums},
     coordinate::ColumnCoordinate,
     finish::{finish_columns, finish_each},
     parallel::share,
@@ -14,9 +15,6 @@ use super::{
     peak::{filled_up, widened},
     prefetch::prefetch,
 };
-
-/// Elements of each line that are held while their maximum is found and their weights are summed.
-const DEPTH: usize = 8;
 
 /// Elements of each line that are summed in the accumulator's precision, before they are added to
 /// sums in double precision.
@@ -266,117 +264,6 @@ fn reduce_rows<T, C, const FMA: bool, const FLAT: bool>(
         for (sums, block) in sums.iter_mut().zip(block) {
             block.add_to::<FMA, FLAT>(sums, beta);
         }
-    }
-}
-
-/// The sums of a block of elements of neighbouring lines, about their maxima so far.
-#[derive(Clone, Copy)]
-struct Sums<A> {
-    max: [A; LANES],
-    centre: [A; LANES],
-    sum: [A; LANES],
-    weighted: [A; LANES],
-}
-
-impl<A: Accumulator> Sums<A> {
-    /// Of no line.
-    const NONE: Self = Self {
-        max: [A::ZERO; LANES],
-        centre: [A::ZERO; LANES],
-        sum: [A::ZERO; LANES],
-        weighted: [A::ZERO; LANES],
-    };
-
-    /// Nothing yet, about the maxima of what came before.
-    #[inline(always)]
-    fn about(before: &Partials<A>) -> Self {
-        Self {
-            max: before.max,
-            centre: before.centre,
-            ..Self::NONE
-        }
-    }
-
-    /// With [`DEPTH`] more elements of each line, and their coordinates.
-    #[inline(always)]
-    fn observe<const FMA: bool, const FLAT: bool>(
-        &mut self,
-        values: impl Fn(usize) -> [A; LANES],
-        coordinates: impl Fn(usize) -> [A; LANES],
-        beta: Beta<A>,
-    ) {
-        let old = *self;
-        let mut max = old.max;
-        for row in 0..DEPTH {
-            let values = values(row);
-            for lane in 0..LANES {
-                max[lane] = if values[lane] > max[lane] {
-                    values[lane]
-                } else {
-                    max[lane]
-                };
-            }
-        }
-        // From the last to the first, so that the first of equal maxima is left, and before all of
-        // them the one that was there.
-        let mut centre = old.centre;
-        for row in (0..DEPTH).rev() {
-            let (values, coordinates) = (values(row), coordinates(row));
-            for lane in 0..LANES {
-                let hit = values[lane] == max[lane];
-                centre[lane] = if hit { coordinates[lane] } else { centre[lane] };
-            }
-        }
-        for lane in 0..LANES {
-            let stays = old.max[lane] == max[lane];
-            centre[lane] = if stays {
-                old.centre[lane]
-            } else {
-                centre[lane]
-            };
-        }
-        // A line of masks so far weighs nothing, but a NaN in it must not be lost.
-        let mut about = max;
-        for lane in 0..LANES {
-            about[lane] = finite_max(max[lane]);
-        }
-
-        let mut sums = [A::ZERO; LANES];
-        let mut weighted = [A::ZERO; LANES];
-        for row in 0..DEPTH {
-            let (values, coordinates) = (values(row), coordinates(row));
-            for lane in 0..LANES {
-                let e = beta.weight::<FMA, FLAT>(values[lane], about[lane]);
-                let distance = coordinates[lane].sub(centre[lane]);
-                sums[lane] = sums[lane].add(e);
-                weighted[lane] = e.mul_add::<FMA>(distance, weighted[lane]);
-            }
-        }
-
-        for lane in 0..LANES {
-            let scale = beta.weight::<FMA, FLAT>(old.max[lane], about[lane]);
-            let shift = old.centre[lane].sub(centre[lane]);
-            let moved = shift.mul_add::<FMA>(old.sum[lane], old.weighted[lane]);
-            self.sum[lane] = scale.mul_add::<FMA>(old.sum[lane], sums[lane]);
-            self.weighted[lane] = scale.mul_add::<FMA>(moved, weighted[lane]);
-        }
-        self.max = max;
-        self.centre = centre;
-    }
-
-    /// Adds what was summed about these maxima to what came before, which moves to the same.
-    #[inline(always)]
-    fn add_to<const FMA: bool, const FLAT: bool>(&self, before: &mut Partials<A>, beta: Beta<A>) {
-        for lane in 0..LANES {
-            let about = finite_max(self.max[lane]);
-            let scale = beta.weight::<FMA, FLAT>(before.max[lane], about).to_f64();
-            let shift = before.centre[lane].sub(self.centre[lane]).to_f64();
-            let moved = before.weighted[lane] + shift * before.sum[lane];
-            before.sum[lane] = scale * before.sum[lane] + self.sum[lane].to_f64();
-            before.weighted[lane] = scale * moved + self.weighted[lane].to_f64();
-        }
-        before.max = self.max;
-        before.centre = self.centre;
     }
 }
 

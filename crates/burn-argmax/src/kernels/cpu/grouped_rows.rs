@@ -116,16 +116,7 @@ pub(crate) fn reduce_group<T: Element, const FMA: bool, const FLAT: bool>(
     }
     let sums = fold_each(&sums, Accumulator::add);
     let weighted = fold_each(&weighted, Accumulator::add);
-    let mut partials = Partials {
-        max,
-        centre,
-        ..Partials::EMPTY
-    };
-    for lane in 0..LANES {
-        partials.sum[lane] = sums[lane].to_f64();
-        partials.weighted[lane] = weighted[lane].to_f64();
-    }
-    partials
+    Partials::new(max, centre, sums, weighted)
 }
 
 /// Combines the lanes of a line by halves, to the last few.

@@ -30,6 +30,7 @@ macro_rules! specialised {
 }
 
 mod beta;
+mod column_sums;
 mod columns;
 mod coordinate;
 mod element;

@@ -77,6 +77,26 @@ impl<A: Accumulator> Partials<A> {
         weighted: [0.0; LANES],
     };
 
+    /// Of lines whose weights were summed in the accumulator's precision.
+    #[inline(always)]
+    pub fn new(
+        max: [A; LANES],
+        centre: [A; LANES],
+        sums: [A; LANES],
+        weighted: [A; LANES],
+    ) -> Self {
+        let mut partials = Self {
+            max,
+            centre,
+            ..Self::EMPTY
+        };
+        for lane in 0..LANES {
+            partials.sum[lane] = sums[lane].to_f64();
+            partials.weighted[lane] = weighted[lane].to_f64();
+        }
+        partials
+    }
+
     /// Those of one line, whose coordinates were counted from `origin`.
     #[inline(always)]
     pub fn lane(&self, lane: usize, origin: f64) -> Partial {

@@ -138,16 +138,7 @@ pub(crate) fn reduce_turned<A: Accumulator, const FMA: bool, const FLAT: bool>(
             weighted[lane] = e.mul_add::<FMA>(distance, weighted[lane]);
         }
     }
-    let mut partials = Partials {
-        max,
-        centre,
-        ..Partials::EMPTY
-    };
-    for lane in 0..LANES {
-        partials.sum[lane] = sums[lane].to_f64();
-        partials.weighted[lane] = weighted[lane].to_f64();
-    }
-    partials
+    Partials::new(max, centre, sums, weighted)
 }
 
 /// The slopes of each line, in the place of its values.
