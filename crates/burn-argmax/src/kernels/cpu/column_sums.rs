@@ -96,9 +96,11 @@ impl<A: Accumulator> Sums<A> {
         for lane in 0..LANES {
             let scale = beta.weight::<FMA, FLAT>(old.max[lane], about[lane]);
             let shift = old.centre[lane].sub(centre[lane]);
-            let moved = shift.mul_add::<FMA>(old.sum[lane], old.weighted[lane]);
-            self.sum[lane] = scale.mul_add::<FMA>(old.sum[lane], sums[lane]);
-            self.weighted[lane] = scale.mul_add::<FMA>(moved, weighted[lane]);
+            // The scale comes first: where it is 0, the product stays 0 however far the centre moves.
+            let sum = scale.mul(old.sum[lane]);
+            let moved = shift.mul_add::<FMA>(sum, scale.mul(old.weighted[lane]));
+            self.sum[lane] = sum.add(sums[lane]);
+            self.weighted[lane] = moved.add(weighted[lane]);
         }
         self.max = max;
         self.centre = centre;

@@ -231,7 +231,7 @@ fn reduce_rows<T, C, const FMA: bool, const FLAT: bool>(
                 let zeros = [T::Accumulator::ZERO; LANES];
                 if depth == DEPTH && width == LANES {
                     for row in 0..DEPTH {
-                        prefetch(&tile.values[place(row)], AHEAD);
+                        prefetch(&tile.values[place(row)..place(row) + LANES], AHEAD);
                     }
                     sums.observe::<FMA, FLAT>(
                         |row| widened(first_chunk(&tile.values[place(row)..])),

@@ -133,7 +133,7 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
         place: usize,
         centre: T::Accumulator,
     ) -> [T::Accumulator; N] {
-        prefetch(&self.0[place], AHEAD);
+        prefetch(&self.0[place..place + N], AHEAD);
         let mut lanes = self.across(0, place);
         for lane in &mut lanes {
             *lane = lane.sub(centre);

@@ -113,7 +113,7 @@ impl<T: Element, S> Logits<T, S> for &[T] {
 
     #[inline(always)]
     fn prefetch(self, start: usize, _slots: &[S; LANES], ahead: usize) {
-        prefetch(&self[start], ahead);
+        prefetch(&self[start..start + LANES], ahead);
     }
 
     #[inline(always)]

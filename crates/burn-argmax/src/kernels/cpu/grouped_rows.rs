@@ -13,7 +13,8 @@ use super::{
     rows::{observe, weights},
 };
 
-/// Elements up to which lines are taken together. They have no fewer than [`LANES`].
+/// Elements up to which lines are taken together: longer ones are read ahead block by block. They
+/// have no fewer than [`LANES`].
 pub(crate) const GROUPED: usize = 511;
 
 /// Lanes of a line that are left when the lines are turned to fold these.
@@ -101,7 +102,7 @@ pub(crate) fn reduce_group<T: Element, const FMA: bool, const FLAT: bool>(
         let mut sums = [T::Accumulator::ZERO; LANES];
         let mut weighted = [T::Accumulator::ZERO; LANES];
         let mut next = Index.begin(centre);
-        prefetch(&line[vectors.end], ahead);
+        prefetch(&line[vectors.end..], ahead);
         for chunk in vectors.chunks(line) {
             prefetch(chunk, ahead);
             let distances = Index.distances(&mut next, 0, centre);
@@ -122,6 +123,7 @@ pub(crate) fn reduce_group<T: Element, const FMA: bool, const FLAT: bool>(
 /// Combines the lanes of a line by halves, to the last few.
 #[inline(always)]
 fn few_of<A: Accumulator>(lanes: [A; LANES], combine: impl Fn(A, A) -> A) -> [A; FEW] {
+    // As in a fold: the loop before it would permute them in every turn.
     let lanes = black_box(lanes);
     let mut half = [A::ZERO; LANES / 2];
     for lane in 0..LANES / 2 {

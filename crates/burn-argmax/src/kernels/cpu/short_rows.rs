@@ -7,10 +7,10 @@ use super::{
     gradient::Slot,
     gradient_columns::Slopes,
     partial::{LANES, Partials},
-    prefetch::{AHEAD, prefetch_all},
+    prefetch::{AHEAD, prefetch},
 };
 
-/// Elements of a line that is too long to be turned. Where lines are turned back too, or little is
+/// Elements from which a line is too long to be turned. Where lines are turned back too, or little is
 /// done with their elements, it pays for those shorter than a vector only.
 pub(crate) const SHORT: usize = 2 * LANES;
 
@@ -40,7 +40,7 @@ impl<T: Element> Space<T> {
     pub fn turn(&mut self, lines: &[T], n: usize) -> &mut [[T::Accumulator; LANES]] {
         let near = &mut self.lines[..lines.len()];
         near.copy_from_slice(lines);
-        prefetch_all(lines, AHEAD);
+        prefetch(lines, AHEAD);
         let lines = near;
         let pieces = &mut self.pieces[..n / PIECE];
         let (turned, last) = self.turned[..n].split_at_mut(pieces.len() * PIECE);

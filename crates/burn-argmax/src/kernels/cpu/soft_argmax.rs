@@ -104,7 +104,7 @@ fn forward_each<T: Element, const FMA: bool, const FLAT: bool>(
     states: &mut [[T::Accumulator; STATE]],
 ) {
     if n <= GROUPED {
-        return forward_grouped::<T, FMA, FLAT>(logits, n, beta, results, states);
+        return forward_together::<T, FMA, FLAT>(logits, n, beta, results, states);
     }
     let mut states = states.iter_mut();
     let mut top = Top::NONE;
@@ -120,7 +120,7 @@ fn forward_each<T: Element, const FMA: bool, const FLAT: bool>(
 }
 
 #[inline(always)]
-fn forward_grouped<T: Element, const FMA: bool, const FLAT: bool>(
+fn forward_together<T: Element, const FMA: bool, const FLAT: bool>(
     logits: &[T],
     n: usize,
     beta: Beta<T::Accumulator>,
