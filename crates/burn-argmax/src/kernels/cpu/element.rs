@@ -6,6 +6,8 @@ use super::exp;
 pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
     const NEG_INFINITY: Self;
     const NAN: Self;
+    /// The largest finite value.
+    const LARGEST: Self;
 
     fn from_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
@@ -40,6 +42,7 @@ macro_rules! accumulator {
         impl Accumulator for $float {
             const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
             const NAN: Self = <$float>::NAN;
+            const LARGEST: Self = <$float>::MAX;
 
             #[inline(always)]
             fn from_f64(value: f64) -> Self {

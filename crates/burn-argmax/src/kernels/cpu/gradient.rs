@@ -20,11 +20,44 @@ pub(crate) const LANES: usize = 16;
 #[derive(Clone, Copy)]
 pub(crate) struct Slope<A> {
     max: A,
-    /// `beta / sum`.
-    scale: A,
     centre: A,
     offset: A,
-    grad: A,
+    /// `grad * beta / sum`.
+    factor: A,
+    /// Whether the line has no softmax, or its upstream gradient is not finite.
+    pub broken: bool,
+}
+
+/// `grad * beta / sum`: exactly 0 where `grad` is, and finite where `grad` is, so that a weight of 0
+/// stays 0 however large beta is.
+#[inline(always)]
+pub(crate) fn factor<A: Accumulator>(grad: A, sum: A, beta: Beta<A>) -> A {
+    let largest = A::LARGEST.to_f64();
+    let upstream = grad.to_f64();
+    let factor = upstream * (beta.wide / sum.to_f64());
+    let factor = if upstream.is_finite() {
+        factor.clamp(-largest, largest)
+    } else {
+        factor
+    };
+    A::from_f64(if upstream == 0.0 { 0.0 } else { factor })
+}
+
+/// Whether a line with this sum and factor needs [`slope_or_zero`].
+#[inline(always)]
+pub(crate) fn is_broken<A: Accumulator>(sum: A, factor: A) -> bool {
+    !(sum.add(factor).sub(factor) <= A::LARGEST)
+}
+
+/// What the gradient is where a line is broken: exactly 0 at a mask, and where the upstream gradient
+/// is exactly 0.
+#[inline(always)]
+pub(crate) fn slope_or_zero<A: Accumulator>(slope: A, value: A, factor: A) -> A {
+    if value == A::NEG_INFINITY || factor == A::ZERO {
+        A::ZERO
+    } else {
+        slope
+    }
 }
 
 impl<A: Accumulator> Slope<A> {
@@ -32,22 +65,32 @@ impl<A: Accumulator> Slope<A> {
     #[inline(always)]
     pub fn new(state: [A; STATE], grad: A, beta: Beta<A>) -> Self {
         let [max, sum, centre, offset] = state;
+        let factor = factor(grad, sum, beta);
         Self {
             max,
-            scale: A::from_f64(beta.wide / sum.to_f64()),
             centre,
             offset,
-            grad,
+            factor,
+            broken: is_broken(sum, factor),
         }
     }
 
     /// The slope at a value, at this distance from the centre. The weight comes first: where it is
     /// 0, the product stays 0 however large beta is.
     #[inline(always)]
-    fn at<const FMA: bool, const FLAT: bool>(self, value: A, distance: A, beta: Beta<A>) -> A {
+    fn at<const FMA: bool, const FLAT: bool, const BROKEN: bool>(
+        self,
+        value: A,
+        distance: A,
+        beta: Beta<A>,
+    ) -> A {
         let e = beta.weight::<FMA, FLAT>(value, self.max);
-        let distance = distance.sub(self.offset);
-        e.mul(distance).mul(self.scale).mul(self.grad)
+        let slope = e.mul(distance.sub(self.offset)).mul(self.factor);
+        if BROKEN {
+            slope_or_zero(slope, value, self.factor)
+        } else {
+            slope
+        }
     }
 }
 
@@ -227,6 +270,26 @@ fn less<A: Accumulator>(mut values: [A; LANES], centre: A) -> [A; LANES] {
 pub(crate) fn gradient_row<T, S, L, D, const FMA: bool, const FLAT: bool>(
     out: &mut [S],
     logits: L,
+    distances: D,
+    slope: Slope<T::Accumulator>,
+    beta: Beta<T::Accumulator>,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Logits<T, S>,
+    D: Distances<T::Accumulator, S>,
+{
+    if slope.broken {
+        fill_row::<T, S, L, D, FMA, FLAT, true>(out, logits, distances, slope, beta);
+    } else {
+        fill_row::<T, S, L, D, FMA, FLAT, false>(out, logits, distances, slope, beta);
+    }
+}
+
+#[inline(always)]
+fn fill_row<T, S, L, D, const FMA: bool, const FLAT: bool, const BROKEN: bool>(
+    out: &mut [S],
+    logits: L,
     mut distances: D,
     slope: Slope<T::Accumulator>,
     beta: Beta<T::Accumulator>,
@@ -243,7 +306,7 @@ pub(crate) fn gradient_row<T, S, L, D, const FMA: bool, const FLAT: bool>(
         let distances = distances.next(out);
         let values = logits.chunk(index * LANES, out);
         for lane in 0..LANES {
-            let value = slope.at::<FMA, FLAT>(values[lane], distances[lane], beta);
+            let value = slope.at::<FMA, FLAT, BROKEN>(values[lane], distances[lane], beta);
             out[lane].put(T::narrow(value));
         }
     }
@@ -252,7 +315,7 @@ pub(crate) fn gradient_row<T, S, L, D, const FMA: bool, const FLAT: bool>(
         let values = logits.rest(start, rest);
         let mut slopes = [T::Accumulator::ZERO; LANES];
         for lane in 0..LANES {
-            slopes[lane] = slope.at::<FMA, FLAT>(values[lane], distances[lane], beta);
+            slopes[lane] = slope.at::<FMA, FLAT, BROKEN>(values[lane], distances[lane], beta);
         }
         for (out, slope) in rest.iter_mut().zip(slopes) {
             out.put(T::narrow(slope));

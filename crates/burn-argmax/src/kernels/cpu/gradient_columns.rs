@@ -1,6 +1,6 @@
 //! The gradient of the softmax average of a coordinate along interleaved lines, lanes across them.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use multiversion::{multiversion, target::target_cfg_f};
 
@@ -8,7 +8,7 @@ use super::{
     Accumulator, Element, Lines, STATE,
     beta::Beta,
     coordinate::Index,
-    gradient::{LANES, Logits, Slot},
+    gradient::{LANES, Logits, Slot, factor, is_broken, slope_or_zero},
     parallel::{TASK, share},
     peak::{filled_up, widened},
     prefetch::AHEAD,
@@ -17,6 +17,9 @@ use super::{
 /// Elements of every line that are worked on together: few enough for memory to be read and written
 /// at as many places at once.
 const DEPTH: usize = 4;
+
+/// Elements of a line up to which every index is exact in single precision.
+const EXACT: usize = 1 << 24;
 
 /// Elements of every line of a task, at least.
 const ROWS: usize = 16;
@@ -27,16 +30,15 @@ pub(crate) struct Slopes<A> {
     pub max: [A; LANES],
     pub centre: [A; LANES],
     pub offset: [A; LANES],
-    /// `beta / sum`.
-    pub scale: [A; LANES],
-    pub grad: [A; LANES],
+    /// `grad * beta / sum`.
+    pub factor: [A; LANES],
 }
 
 impl<A: Accumulator> Slopes<A> {
     /// The slope at a value of a line. The weight comes first: where it is 0, the product stays 0
     /// however large beta is.
     #[inline(always)]
-    pub fn at<const FMA: bool, const FLAT: bool>(
+    pub fn at<const FMA: bool, const FLAT: bool, const BROKEN: bool>(
         &self,
         lane: usize,
         value: A,
@@ -45,7 +47,12 @@ impl<A: Accumulator> Slopes<A> {
     ) -> A {
         let e = beta.weight::<FMA, FLAT>(value, self.max[lane]);
         let distance = coordinate.sub(self.centre[lane]).sub(self.offset[lane]);
-        e.mul(distance).mul(self.scale[lane]).mul(self.grad[lane])
+        let slope = e.mul(distance).mul(self.factor[lane]);
+        if BROKEN {
+            slope_or_zero(slope, value, self.factor[lane])
+        } else {
+            slope
+        }
     }
 }
 
@@ -55,8 +62,7 @@ struct LineSlopes<'a, A> {
     max: &'a [A],
     centre: &'a [A],
     offset: &'a [A],
-    scale: &'a [A],
-    grad: &'a [A],
+    factor: &'a [A],
 }
 
 impl<A: Accumulator> LineSlopes<'_, A> {
@@ -64,14 +70,12 @@ impl<A: Accumulator> LineSlopes<'_, A> {
     #[inline(always)]
     fn vectors(&self) -> impl Iterator<Item = Slopes<A>> {
         let peaks = whole(self.max).zip(whole(self.centre));
-        let scales = whole(self.scale).zip(whole(self.grad));
-        let all = peaks.zip(whole(self.offset)).zip(scales);
-        all.map(|(((max, centre), offset), (scale, grad))| Slopes {
+        let all = peaks.zip(whole(self.offset)).zip(whole(self.factor));
+        all.map(|(((max, centre), offset), factor)| Slopes {
             max: *max,
             centre: *centre,
             offset: *offset,
-            scale: *scale,
-            grad: *grad,
+            factor: *factor,
         })
     }
 
@@ -83,8 +87,7 @@ impl<A: Accumulator> LineSlopes<'_, A> {
             max: rest(self.max),
             centre: rest(self.centre),
             offset: rest(self.offset),
-            scale: rest(self.scale),
-            grad: rest(self.grad),
+            factor: rest(self.factor),
         }
     }
 }
@@ -113,15 +116,18 @@ pub(crate) fn gradient_columns<T, S, L, C>(
     let Lines { n, inner, .. } = lines;
     let elements = out.len();
     let rows = TASK.div_ceil(inner).max(ROWS);
-    let scale: Vec<_> = state
-        .chunks_exact(STATE * inner)
-        .flat_map(|state| &state[inner..2 * inner])
-        .map(|sum| T::Accumulator::from_f64(beta.wide / sum.to_f64()))
-        .collect();
-    let grad: Vec<_> = grad.map_or_else(
-        || vec![T::Accumulator::ONE; lines.count()],
-        |grad| grad.iter().map(|grad| grad.widen()).collect(),
-    );
+    let mut broken = vec![false; lines.outer];
+    let mut factors = Vec::with_capacity(lines.count());
+    for (outer, state) in state.chunks_exact(STATE * inner).enumerate() {
+        for (column, &sum) in state[inner..2 * inner].iter().enumerate() {
+            let grad = grad.map_or(T::Accumulator::ONE, |grad| {
+                grad[outer * inner + column].widen()
+            });
+            let factor = factor(grad, sum, beta);
+            broken[outer] |= is_broken(sum, factor);
+            factors.push(factor);
+        }
+    }
     let tasks = out
         .chunks_exact_mut(n * inner)
         .enumerate()
@@ -132,20 +138,25 @@ pub(crate) fn gradient_columns<T, S, L, C>(
     share(tasks, elements, |(outer, first, out)| {
         let lines = outer * inner..(outer + 1) * inner;
         let state = &state[STATE * lines.start..STATE * lines.end];
+        let base = if n <= EXACT { 0 } else { first };
+        let center = coordinate.about(&state[2 * inner..3 * inner], base);
         let slopes = LineSlopes {
             max: &state[..inner],
-            centre: &state[2 * inner..3 * inner],
+            centre: &center,
             offset: &state[3 * inner..],
-            scale: &scale[lines.clone()],
-            grad: &grad[lines],
+            factor: &factors[lines],
         };
         let logits = logits.part((outer * n + first) * inner, out.len());
-        gradient_rows(out, logits, slopes, coordinate, beta, first);
+        let first = first - base;
+        gradient_rows(out, logits, slopes, coordinate, beta, first, broken[outer]);
     });
 }
 
 /// A coordinate of the elements whose gradient goes to slots.
-pub(crate) trait SlotCoordinate<A, S>: Copy + Sync {
+pub(crate) trait SlotCoordinate<A: Accumulator, S>: Copy + Sync {
+    /// The coordinates of the lines' centers, counted from element `base` of the lines.
+    fn about(self, centers: &[A], base: usize) -> Cow<'_, [A]>;
+
     /// Of element `row` of neighbouring lines.
     fn across(self, row: usize, slots: &[S; LANES]) -> [A; LANES];
 
@@ -154,14 +165,24 @@ pub(crate) trait SlotCoordinate<A, S>: Copy + Sync {
 }
 
 impl<A: Accumulator, S> SlotCoordinate<A, S> for Index {
+    /// An index past 2^24 may not fit the accumulator, but how far it is from the center does.
+    fn about(self, centers: &[A], base: usize) -> Cow<'_, [A]> {
+        if base == 0 {
+            return Cow::Borrowed(centers);
+        }
+        let centers = centers.iter();
+        let from_base = |center: &A| A::from_f64(center.to_f64() - base as f64);
+        centers.map(from_base).collect()
+    }
+
     #[inline(always)]
     fn across(self, row: usize, _slots: &[S; LANES]) -> [A; LANES] {
-        [A::from_f64(row as f64); LANES]
+        [A::from_i32(row as i32); LANES]
     }
 
     #[inline(always)]
     fn across_rest(self, row: usize, _slots: &[S]) -> [A; LANES] {
-        [A::from_f64(row as f64); LANES]
+        [A::from_i32(row as i32); LANES]
     }
 }
 
@@ -170,6 +191,10 @@ impl<A: Accumulator, S> SlotCoordinate<A, S> for Index {
 pub(crate) struct Slots;
 
 impl<T: Element> SlotCoordinate<T::Accumulator, T> for Slots {
+    fn about(self, centers: &[T::Accumulator], _base: usize) -> Cow<'_, [T::Accumulator]> {
+        Cow::Borrowed(centers)
+    }
+
     #[inline(always)]
     fn across(self, _row: usize, slots: &[T; LANES]) -> [T::Accumulator; LANES] {
         widened(slots)
@@ -193,6 +218,7 @@ fn gradient_rows<T, S, L, C>(
     coordinate: C,
     beta: Beta<T::Accumulator>,
     first: usize,
+    broken: bool,
 ) where
     T: Element,
     S: Slot<T>,
@@ -200,15 +226,23 @@ fn gradient_rows<T, S, L, C>(
     C: SlotCoordinate<T::Accumulator, S>,
 {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-    specialised!(
-        fma,
-        beta,
-        fill_rows::<T, S, L, C>(out, logits, slopes, coordinate, beta, first)
-    );
+    if broken {
+        specialised!(
+            fma,
+            beta,
+            fill_rows::<T, S, L, C, true>(out, logits, slopes, coordinate, beta, first)
+        );
+    } else {
+        specialised!(
+            fma,
+            beta,
+            fill_rows::<T, S, L, C, false>(out, logits, slopes, coordinate, beta, first)
+        );
+    }
 }
 
 #[inline(always)]
-fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
+fn fill_rows<T, S, L, C, const BROKEN: bool, const FMA: bool, const FLAT: bool>(
     out: &mut [S],
     logits: L,
     slopes: LineSlopes<T::Accumulator>,
@@ -233,12 +267,12 @@ fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
             // A loop of a known length is unrolled, and the slopes stay in registers.
             if depth == DEPTH {
                 let rows = first..first + DEPTH;
-                fill_vectors::<T, S, L, C, FMA, FLAT>(
+                fill_vectors::<T, S, L, C, BROKEN, FMA, FLAT>(
                     out, logits, rows, inner, &slopes, coordinate, beta,
                 );
             } else {
                 let rows = first..first + depth;
-                fill_vectors::<T, S, L, C, FMA, FLAT>(
+                fill_vectors::<T, S, L, C, BROKEN, FMA, FLAT>(
                     out, logits, rows, inner, &slopes, coordinate, beta,
                 );
             }
@@ -255,7 +289,7 @@ fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
             let mut gradient = [T::Accumulator::ZERO; LANES];
             for lane in 0..LANES {
                 gradient[lane] =
-                    slopes.at::<FMA, FLAT>(lane, values[lane], coordinates[lane], beta);
+                    slopes.at::<FMA, FLAT, BROKEN>(lane, values[lane], coordinates[lane], beta);
             }
             for (out, slope) in out.iter_mut().zip(gradient) {
                 out.put(T::narrow(slope));
@@ -266,7 +300,7 @@ fn fill_rows<T, S, L, C, const FMA: bool, const FLAT: bool>(
 
 /// The gradient of the same vector of lines in rows `inner` apart.
 #[inline(always)]
-fn fill_vectors<T, S, L, C, const FMA: bool, const FLAT: bool>(
+fn fill_vectors<T, S, L, C, const BROKEN: bool, const FMA: bool, const FLAT: bool>(
     out: &mut [S],
     logits: L,
     rows: Range<usize>,
@@ -287,7 +321,7 @@ fn fill_vectors<T, S, L, C, const FMA: bool, const FLAT: bool>(
         let coordinates = coordinate.across(row, out);
         let values = logits.chunk(place, out);
         for lane in 0..LANES {
-            let slope = slopes.at::<FMA, FLAT>(lane, values[lane], coordinates[lane], beta);
+            let slope = slopes.at::<FMA, FLAT, BROKEN>(lane, values[lane], coordinates[lane], beta);
             out[lane].put(T::narrow(slope));
         }
     }

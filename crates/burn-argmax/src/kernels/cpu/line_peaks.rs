@@ -111,14 +111,18 @@ fn raise<T: Element>(maxima: &mut [T::Accumulator], indices: &mut [i32], row: &[
 }
 
 /// A tensor of the input's shape, filled one index of every line of one `outer` at a time.
-pub(crate) fn map_columns<T: Element>(
+///
+/// # Safety
+///
+/// `fill` writes every element of what it is given.
+pub(crate) unsafe fn map_columns<T: Element>(
     values: &[T],
     lines: Lines,
     fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,
 ) -> Vec<T> {
     let Lines { n, inner, .. } = lines;
     let rows = TASK.div_ceil(inner);
-    filled(values.len(), |out| {
+    let map = |out: &mut [MaybeUninit<T>]| {
         let tasks = out
             .chunks_mut(rows * inner)
             .zip(values.chunks(rows * inner))
@@ -130,5 +134,7 @@ pub(crate) fn map_columns<T: Element>(
                 fill(out, values, position / n, position % n);
             }
         });
-    })
+    };
+    // SAFETY: the tasks are all rows of all lines, and the caller answers for what is in them.
+    unsafe { filled(values.len(), map) }
 }

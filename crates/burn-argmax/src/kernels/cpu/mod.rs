@@ -61,7 +61,7 @@ pub(crate) use soft_argmax::{backward, backward_in_place, forward};
 pub(crate) use softmax_surrogate::softmax_surrogate_backward;
 
 /// Numbers of state a line: `[max, sum, centre, offset]`.
-const STATE: usize = 4;
+pub(crate) const STATE: usize = 4;
 
 /// A contiguous tensor about the dimension of the index.
 #[derive(Clone, Copy, Debug)]
@@ -99,4 +99,13 @@ impl Lines {
     pub fn elements(self) -> usize {
         self.count() * self.n
     }
+}
+
+/// Refuses a tensor that is not as long as the others make it.
+#[track_caller]
+fn check_length(argument: &str, length: usize, wanted: usize) {
+    assert!(
+        length == wanted,
+        "argmax kernel: {argument} must have {wanted} elements, got {length}"
+    );
 }

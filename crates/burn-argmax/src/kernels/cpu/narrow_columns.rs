@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{
-    Element, Lines, STATE,
+    Element, Lines, STATE, check_length,
     gradient::{Logits, Slot},
     parallel::filled,
     partial::LANES,
@@ -22,14 +22,18 @@ impl Lines {
             return Cow::Borrowed(block);
         }
         let height = self.height(block.len());
-        Cow::Owned(filled(block.len(), |rows| {
-            interleave(block, rows, height, self.inner)
-        }))
+        Cow::Owned(transposed(block, height, self.inner))
+    }
+
+    /// The elements of one line.
+    pub fn values<T>(self, values: &[T], line: usize) -> impl Iterator<Item = &T> {
+        let table = &values[line / self.inner * self.table()..][..self.table()];
+        table[line % self.inner..].iter().step_by(self.inner)
     }
 
     /// The inverse of [`rows`](Self::rows).
     pub fn put_rows<T: Element, S: Slot<T>>(self, rows: &[T], block: &mut [S]) {
-        interleave(rows, block, self.inner, self.height(block.len()));
+        transpose(rows, block, self.inner, self.height(block.len()));
     }
 
     /// Lets `map` work on the elements of a block one line after the other.
@@ -66,9 +70,7 @@ pub(crate) fn state_of_columns<A: Element>(state: Vec<A>, lines: Lines) -> Vec<A
     if lines.inner == 1 {
         return state;
     }
-    filled(state.len(), |columns| {
-        interleave(&state, columns, lines.inner, STATE)
-    })
+    transposed(&state, lines.inner, STATE)
 }
 
 /// The inverse of [`state_of_columns`].
@@ -76,13 +78,18 @@ pub(crate) fn state_of_rows<A: Element>(state: &[A], lines: Lines) -> Cow<'_, [A
     if lines.inner == 1 {
         return Cow::Borrowed(state);
     }
-    Cow::Owned(filled(state.len(), |rows| {
-        interleave(state, rows, STATE, lines.inner)
-    }))
+    Cow::Owned(transposed(state, STATE, lines.inner))
+}
+
+/// Tables of `height` rows of `width` elements, each transposed.
+fn transposed<T: Element>(from: &[T], height: usize, width: usize) -> Vec<T> {
+    check_length("table", from.len() % (height * width), 0);
+    // SAFETY: the tables are all that there is, and every element of each is written.
+    unsafe { filled(from.len(), |to| transpose(from, to, height, width)) }
 }
 
 /// Transposes tables of `height` rows of `width` elements.
-fn interleave<T: Element, S: Slot<T>>(from: &[T], to: &mut [S], height: usize, width: usize) {
+fn transpose<T: Element, S: Slot<T>>(from: &[T], to: &mut [S], height: usize, width: usize) {
     let table = height * width;
     for (to, from) in to.chunks_exact_mut(table).zip(from.chunks_exact(table)) {
         for (column, to) in to.chunks_exact_mut(height).enumerate() {

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use multiversion::multiversion;
 
 use super::{
-    Element, Lines,
+    Element, Lines, check_length,
     line_peaks::{ColumnPeaks, long_peaks, map_columns, row_peak, short_row_indices},
     parallel::{share, zeroed},
     partial::LANES,
@@ -13,13 +13,16 @@ use super::{
 
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
 pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
+    check_length("values", values.len(), lines.elements());
     let Lines { n, inner, .. } = lines;
     if !lines.are_rows() {
         let ColumnPeaks { indices, .. } = ColumnPeaks::new(values, lines);
-        return map_columns(values, lines, |out, _, outer, index| {
+        let fill = |out: &mut [MaybeUninit<T>], _: &[T], outer: usize, index: usize| {
             let indices = &indices[outer * inner..][..inner];
             mark_equals(out, indices, index as i32);
-        });
+        };
+        // SAFETY: every element is marked.
+        return unsafe { map_columns(values, lines, fill) };
     }
     let mut out = zeroed(values.len(), n);
     if lines.are_long() {

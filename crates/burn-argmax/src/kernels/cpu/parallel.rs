@@ -107,13 +107,16 @@ pub(crate) fn zeroed<T: Element>(length: usize, apart: usize) -> Vec<T> {
     vector
 }
 
-/// A vector of `length` elements, every one of which `fill` writes.
-pub(crate) fn filled<T>(length: usize, fill: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
+/// A vector of `length` elements, made by `fill`.
+///
+/// # Safety
+///
+/// `fill` writes every element of what it is given.
+pub(crate) unsafe fn filled<T>(length: usize, fill: impl FnOnce(&mut [MaybeUninit<T>])) -> Vec<T> {
     let mut vector = Vec::with_capacity(length);
     advise_huge_pages(vector.spare_capacity_mut());
     fill(&mut vector.spare_capacity_mut()[..length]);
-    // SAFETY: the capacity is at least `length`, and the kernels that are passed as `fill` write
-    // each of these elements: they iterate over the whole output.
+    // SAFETY: the capacity is at least `length`, and the caller answers for the elements.
     unsafe { vector.set_len(length) };
     vector
 }

@@ -53,6 +53,12 @@ impl Partial {
         top
     }
 
+    /// Whether the line has a softmax, but no finite mean: an infinite coordinate, which weighs nothing
+    /// if it is that of a mask.
+    pub fn meets_infinity(self) -> bool {
+        self.is_valid() && !self.weighted.is_finite()
+    }
+
     /// Whether the line has a softmax: something that is not masked, and no NaN or `+inf`.
     pub fn is_valid(self) -> bool {
         self.max > f64::NEG_INFINITY && !self.sum.is_nan()
@@ -95,6 +101,13 @@ impl<A: Accumulator> Partials<A> {
             partials.weighted[lane] = weighted[lane].to_f64();
         }
         partials
+    }
+
+    /// Whether a line has no softmax, or no finite mean.
+    pub fn are_broken(&self) -> bool {
+        let finite = |sum: &f64| sum.is_finite();
+        let masked = self.max.contains(&A::NEG_INFINITY);
+        masked || !self.sum.iter().all(finite) || !self.weighted.iter().all(finite)
     }
 
     /// Those of one line, whose coordinates were counted from `origin`.

@@ -4,7 +4,7 @@
 use super::{
     Accumulator, Element, STATE,
     beta::{Beta, finite_max},
-    gradient::Slot,
+    gradient::{Slot, factor, is_broken},
     gradient_columns::Slopes,
     partial::{LANES, Partials},
     prefetch::{AHEAD, prefetch},
@@ -61,6 +61,12 @@ impl<T: Element> Space<T> {
             }
         }
         &mut self.turned[..n]
+    }
+
+    /// What was turned last.
+    #[inline(always)]
+    pub fn turned(&self, n: usize) -> &[[T::Accumulator; LANES]] {
+        &self.turned[..n]
     }
 
     /// Turns back what is where [`turn`](Self::turn) left them.
@@ -150,21 +156,37 @@ pub(crate) fn slope_turned<A: Accumulator, const FMA: bool, const FLAT: bool>(
     grad: [A; LANES],
     beta: Beta<A>,
 ) {
-    let mut scale = [A::ZERO; LANES];
+    let mut factors = [A::ZERO; LANES];
+    let mut broken = false;
     for lane in 0..LANES {
-        scale[lane] = A::from_f64(beta.wide / sum[lane].to_f64());
+        factors[lane] = factor(grad[lane], sum[lane], beta);
+        broken |= is_broken(sum[lane], factors[lane]);
     }
     let slopes = Slopes {
         max,
         centre,
         offset,
-        scale,
-        grad,
+        factor: factors,
     };
+    if broken {
+        fill_turned::<A, FMA, FLAT, true>(turned, coordinates, &slopes, beta);
+    } else {
+        fill_turned::<A, FMA, FLAT, false>(turned, coordinates, &slopes, beta);
+    }
+}
+
+#[inline(always)]
+fn fill_turned<A: Accumulator, const FMA: bool, const FLAT: bool, const BROKEN: bool>(
+    turned: &mut [[A; LANES]],
+    coordinates: impl Fn(usize) -> [A; LANES],
+    slopes: &Slopes<A>,
+    beta: Beta<A>,
+) {
     for (place, values) in turned.iter_mut().enumerate() {
         let coordinates = coordinates(place);
         for lane in 0..LANES {
-            values[lane] = slopes.at::<FMA, FLAT>(lane, values[lane], coordinates[lane], beta);
+            values[lane] =
+                slopes.at::<FMA, FLAT, BROKEN>(lane, values[lane], coordinates[lane], beta);
         }
     }
 }

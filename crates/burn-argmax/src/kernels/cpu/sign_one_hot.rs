@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use multiversion::multiversion;
 
 use super::{
-    Accumulator, Element, Lines,
+    Accumulator, Element, Lines, check_length,
     line_peaks::{ColumnPeaks, long_peaks, map_columns, row_peak},
     parallel::{filled, share},
     partial::LANES,
@@ -15,19 +15,22 @@ use super::{
 
 /// 1 at every maximum, else 0; NaN throughout a line that has one.
 pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
+    check_length("values", values.len(), lines.elements());
     let Lines { n, inner, .. } = lines;
     if !lines.are_rows() {
         let ColumnPeaks { maxima, .. } = ColumnPeaks::new(values, lines);
-        return map_columns(values, lines, |out, values, outer, _| {
+        let fill = |out: &mut [MaybeUninit<T>], values: &[T], outer: usize, _: usize| {
             mark_equals(out, values, &maxima[outer * inner..][..inner]);
-        });
+        };
+        // SAFETY: every element is marked.
+        return unsafe { map_columns(values, lines, fill) };
     }
     if lines.are_long() {
         let maxima: Vec<_> = long_peaks(values, lines)
             .into_iter()
             .map(|(max, _)| max)
             .collect();
-        return filled(values.len(), |out| {
+        let fill = |out: &mut [MaybeUninit<T>]| {
             share(parts(out, lines), values.len(), |part| {
                 let Part { line, start, slots } = part;
                 let values = &values[line * n + start * inner..][..slots.len()];
@@ -38,20 +41,25 @@ pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
                     mark_equals(slots, values, &maxima);
                 }
             });
-        });
+        };
+        // SAFETY: the parts are all of the lines, and every element of each is marked.
+        return unsafe { filled(values.len(), fill) };
     }
     let block = lines.in_a_task() * n;
-    filled(values.len(), |out| {
+    let fill = |out: &mut [MaybeUninit<T>]| {
         let tasks = out.chunks_mut(block).zip(values.chunks(block));
         share(tasks, values.len(), |(out, values)| {
             if inner == 1 {
                 return mark_rows(out, values, n);
             }
             let rows = lines.rows(values);
-            let marks = filled(rows.len(), |marks| mark_rows(marks, &rows, n));
+            // SAFETY: `rows` holds whole rows, and every element of each is marked.
+            let marks = unsafe { filled(rows.len(), |marks| mark_rows(marks, &rows, n)) };
             lines.put_rows(&marks, out);
         });
-    })
+    };
+    // SAFETY: the tasks are all of the lines, and every element of each is marked.
+    unsafe { filled(values.len(), fill) }
 }
 
 fn mark_rows<T: Element>(out: &mut [MaybeUninit<T>], rows: &[T], n: usize) {

@@ -5,7 +5,7 @@ use multiversion::{multiversion, target::target_cfg_f};
 use super::{
     Accumulator, Element, Lines, STATE,
     beta::Beta,
-    columns,
+    check_length, columns,
     coordinate::Index,
     finish::{finish, finish_each},
     gradient::{Here, IndexDistances, Logits, Slope, Slot, gradient_part, gradient_row},
@@ -27,6 +27,7 @@ pub(crate) fn forward<T: Element>(
     beta: f64,
     keep_state: bool,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
+    check_length("logits", logits.len(), lines.elements());
     let beta = Beta::new(beta);
     let n = lines.n;
     if !lines.are_rows() {
@@ -158,9 +159,9 @@ pub(crate) fn backward<T: Element>(
     lines: Lines,
     beta: f64,
 ) -> Vec<T> {
-    filled(logits.len(), |out| {
-        gradient(out, logits, state, grad, lines, beta);
-    })
+    let fill = |out: &mut [_]| gradient(out, logits, state, grad, lines, beta);
+    // SAFETY: `gradient` goes over all lines, and writes every element of each.
+    unsafe { filled(logits.len(), fill) }
 }
 
 /// [`backward`], which takes the place of the logits: no memory of its own.
@@ -186,6 +187,9 @@ fn gradient<T, S, L>(
     S: Slot<T>,
     L: Logits<T, S>,
 {
+    check_length("logits", out.len(), lines.elements());
+    check_length("state", state.len(), STATE * lines.count());
+    check_length("grad", grad.len(), lines.count());
     let beta = Beta::new(beta);
     if !lines.are_rows() {
         return gradient_columns(out, logits, state, Some(grad), lines, Index, beta);

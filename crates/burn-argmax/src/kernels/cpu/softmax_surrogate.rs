@@ -4,9 +4,9 @@
 use multiversion::{multiversion, target::target_cfg_f};
 
 use super::{
-    Element, Lines,
+    Accumulator, Element, Lines, STATE,
     beta::Beta,
-    columns,
+    check_length, columns,
     coordinate::Values,
     finish::{finish, finish_each},
     gradient::{Slope, SlotDistances, gradient_part, gradient_row},
@@ -27,16 +27,23 @@ pub(crate) fn softmax_surrogate_backward<T: Element>(
     lines: Lines,
     beta: f64,
 ) {
+    check_length("logits", logits.len(), lines.elements());
+    check_length("grad", grad.len(), lines.elements());
     let beta = Beta::new(beta);
     let n = lines.n;
     if !lines.are_rows() {
-        let (_, state) = columns::average(logits, lines, Values(grad), beta, true);
-        return gradient_columns(grad, logits, &state, None, lines, Slots, beta);
+        return backward_columns(logits, grad, lines, beta);
     }
     if lines.are_long() {
-        let slopes: Vec<_> = reduce_long(logits, grad, lines, beta)
+        let mut partials = reduce_long(logits, grad, lines, beta);
+        if partials.iter().any(|partial| partial.meets_infinity()) {
+            clear_masked(logits, grad);
+            partials = reduce_long(logits, grad, lines, beta);
+        }
+        let slopes: Vec<_> = partials
             .into_iter()
-            .map(|partial| slope::<T>(partial, beta))
+            .enumerate()
+            .map(|(line, partial)| slope(partial, || lines.values(grad, line), beta))
             .collect();
         share(parts(grad, lines), lines.elements(), |part| {
             let Part { line, start, slots } = part;
@@ -84,10 +91,67 @@ fn reduce_long<T: Element>(
     )
 }
 
+/// The slope of a line, and none where it is broken and all of its upstream gradient is 0.
 #[inline(always)]
-fn slope<T: Element>(partial: Partial, beta: Beta<T::Accumulator>) -> Slope<T::Accumulator> {
+fn slope<'a, T: Element, I: Iterator<Item = &'a T>>(
+    partial: Partial,
+    grad: impl FnOnce() -> I,
+    beta: Beta<T::Accumulator>,
+) -> Slope<T::Accumulator> {
     let (_, state) = finish::<T>(partial);
-    Slope::new(state, T::Accumulator::ONE, beta)
+    let none = !partial.is_valid() && grad().all(|grad| *grad == T::ZERO);
+    let upstream = if none { T::ZERO } else { T::ONE };
+    Slope::new(state, upstream.widen(), beta)
+}
+
+/// Takes the upstream gradient of masks to be 0: it has no part in that of the other elements, and
+/// where it is not finite the product with a weight of 0 would be NaN.
+#[cold]
+fn clear_masked<T: Element>(logits: &[T], grad: &mut [T]) {
+    for (grad, logit) in grad.iter_mut().zip(logits) {
+        if logit.widen() == T::Accumulator::NEG_INFINITY {
+            *grad = T::ZERO;
+        }
+    }
+}
+
+fn backward_columns<T: Element>(
+    logits: &[T],
+    grad: &mut [T],
+    lines: Lines,
+    beta: Beta<T::Accumulator>,
+) {
+    let inner = lines.inner;
+    let (_, mut state) = columns::average(logits, lines, Values(grad), beta, true);
+    let entries = |state: &[T::Accumulator], line: usize| {
+        let first = line / inner * STATE * inner + line % inner;
+        (state[first + inner], state[first + 3 * inner])
+    };
+    let meets_infinity = |line: usize| {
+        let (sum, offset) = entries(&state, line);
+        !sum.is_nan() && !(offset.sub(offset) == T::Accumulator::ZERO)
+    };
+    if (0..lines.count()).any(meets_infinity) {
+        clear_masked(logits, grad);
+        (_, state) = columns::average(logits, lines, Values(grad), beta, true);
+    }
+    let broken = |line: &usize| entries(&state, *line).0.is_nan();
+    let mut upstream = None;
+    for line in (0..lines.count()).filter(broken) {
+        let upstream = upstream.get_or_insert_with(|| vec![T::ONE; lines.count()]);
+        if lines.values(grad, line).all(|grad| *grad == T::ZERO) {
+            upstream[line] = T::ZERO;
+        }
+    }
+    gradient_columns(
+        grad,
+        logits,
+        &state,
+        upstream.as_deref(),
+        lines,
+        Slots,
+        beta,
+    );
 }
 
 #[multiversion(targets(
@@ -113,8 +177,12 @@ fn backward_each<T: Element, const FMA: bool, const FLAT: bool>(
     for (row, grad) in grad.chunks_exact_mut(n).enumerate() {
         let (logits, later) = logits[row * n..].split_at(n);
         let values = Values(grad);
-        let partial = reduce_piece::<T, _, FMA, FLAT>(logits, later, &mut top, values, beta, 0);
-        let slope = slope::<T>(partial, beta);
+        let mut partial = reduce_piece::<T, _, FMA, FLAT>(logits, later, &mut top, values, beta, 0);
+        if partial.meets_infinity() {
+            clear_masked(logits, grad);
+            partial = reduce(logits, Values(grad), beta, 0);
+        }
+        let slope = slope(partial, || grad.iter(), beta);
         gradient_row::<T, _, _, _, FMA, FLAT>(grad, logits, SlotDistances::new(slope), slope, beta);
     }
 }
@@ -129,11 +197,27 @@ fn backward_short<T: Element, const FMA: bool, const FLAT: bool>(
     let (mut logit_space, mut grad_space) = (Space::<T>::new(), Space::<T>::new());
     for (grad, logits) in grad.chunks_mut(LANES * n).zip(logits.chunks(LANES * n)) {
         let values = logit_space.turn(logits, n);
-        let upstream = grad_space.turn(grad, n);
-        let partials = reduce_turned::<_, FMA, FLAT>(values, |place| upstream[place], beta);
+        let mut partials =
+            reduce_turned::<_, FMA, FLAT>(values, upstream_of(grad_space.turn(grad, n)), beta);
+        let mut ones = [T::Accumulator::ONE; LANES];
+        if partials.are_broken() {
+            clear_masked(logits, grad);
+            let upstream = upstream_of(grad_space.turn(grad, n));
+            partials = reduce_turned::<_, FMA, FLAT>(values, upstream, beta);
+            for (one, grad) in ones.iter_mut().zip(grad.chunks_exact(n)) {
+                if grad.iter().all(|grad| *grad == T::ZERO) {
+                    *one = T::Accumulator::ZERO;
+                }
+            }
+        }
         let (_, state) = finish_each::<T>(&partials);
-        let ones = [T::Accumulator::ONE; LANES];
-        slope_turned::<_, FMA, FLAT>(values, |place| upstream[place], state, ones, beta);
+        let upstream = upstream_of(grad_space.turned(n));
+        slope_turned::<_, FMA, FLAT>(values, upstream, state, ones, beta);
         logit_space.turn_back(grad, n);
     }
+}
+
+#[inline(always)]
+fn upstream_of<A: Accumulator>(turned: &[[A; LANES]]) -> impl Fn(usize) -> [A; LANES] {
+    |place| turned[place]
 }

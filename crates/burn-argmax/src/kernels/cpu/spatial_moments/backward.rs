@@ -6,6 +6,7 @@ use super::{
     super::{
         Accumulator, Element,
         beta::Beta,
+        check_length,
         coordinate::{Coordinate, Index},
         gradient::{Here, LANES, Logits, Slot},
         parallel::{TASK, filled, share},
@@ -19,14 +20,18 @@ use crate::ops::{spatial_moments_len, spatial_state_len};
 #[derive(Clone, Copy)]
 struct Slope<A> {
     max: A,
-    /// `beta / sum`.
-    scale: A,
     centre: [i64; AXES],
     offset: [f64; AXES],
     first: [f64; AXES],
     second: [f64; PAIRS.len()],
     /// The mean of the quadratic form, which is taken off it.
     mean: f64,
+    /// `beta / sum`.
+    scale: f64,
+    /// Whether the map has no softmax, or its upstream gradient is not finite.
+    broken: bool,
+    /// Whether all of its upstream gradient is exactly 0.
+    none: bool,
 }
 
 impl<A: Accumulator> Slope<A> {
@@ -38,9 +43,12 @@ impl<A: Accumulator> Slope<A> {
             second[entry] = grad.widen().to_f64();
             mean += second[entry] * at(2 + 2 * AXES + entry);
         }
+        let finite = |grad: &T| grad.widen().to_f64().is_finite();
         Self {
             max: state[0],
-            scale: A::from_f64(beta.wide / at(1)),
+            scale: beta.wide / at(1),
+            broken: at(1).is_nan() || !grad.iter().all(finite),
+            none: grad.iter().all(|grad| *grad == T::ZERO),
             centre: std::array::from_fn(|axis| at(2 + axis) as i64),
             offset: std::array::from_fn(|axis| at(2 + AXES + axis)),
             first: std::array::from_fn(|axis| grad[axis].widen().to_f64()),
@@ -49,32 +57,40 @@ impl<A: Accumulator> Slope<A> {
         }
     }
 
-    /// Along a row at `[_, y, z]` from the mean, the upstream gradient of the probabilities is
-    /// `a + b x + c x^2`, with x from the mean too.
+    /// Along a row at `[_, y, z]` from the mean, the gradient is the weight times
+    /// `a + b x + c x^2`, with x from the mean too. These are finite where the upstream gradient is,
+    /// so that a weight of 0 stays 0.
     #[inline(always)]
-    fn row(&self, y: f64, z: f64) -> [f64; 3] {
+    fn row(&self, y: f64, z: f64) -> [A; 3] {
         let [xx, xy, xz, yy, yz, zz] = self.second;
         let flat = self.first[1] * y + self.first[2] * z;
+        let largest = A::LARGEST.to_f64();
         [
             flat + yy * y * y + yz * y * z + zz * z * z - self.mean,
             self.first[0] + xy * y + xz * z,
             xx,
         ]
+        .map(|upstream| upstream * self.scale)
+        .map(|slope| match self.broken {
+            true => A::from_f64(slope),
+            false => A::from_f64(slope.clamp(-largest, largest)),
+        })
     }
 
-    /// The slope at a value, at this distance from the mean along the row. The weight comes first:
-    /// where it is 0, the product stays 0 however large beta is.
+    /// The slope at a value, at this distance from the mean along the row.
     #[inline(always)]
-    fn at<const FMA: bool, const FLAT: bool>(
+    fn at<const FMA: bool, const FLAT: bool, const BROKEN: bool>(
         &self,
         value: A,
         distance: A,
         [a, b, c]: [A; 3],
         beta: Beta<A>,
     ) -> A {
+        if BROKEN && (self.none || value == A::NEG_INFINITY) {
+            return A::ZERO;
+        }
         let e = beta.weight::<FMA, FLAT>(value, self.max);
-        let upstream = a.add(distance.mul(b.add(distance.mul(c))));
-        e.mul(upstream).mul(self.scale)
+        e.mul(a.add(distance.mul(b.add(distance.mul(c)))))
     }
 }
 
@@ -87,9 +103,9 @@ pub(crate) fn backward<T: Element>(
     covariance: bool,
     beta: f64,
 ) -> Vec<T> {
-    filled(heatmaps.len(), |out| {
-        gradient(out, heatmaps, state, grad, extent, covariance, beta);
-    })
+    let fill = |out: &mut [_]| gradient(out, heatmaps, state, grad, extent, covariance, beta);
+    // SAFETY: `gradient` goes over all parts of all maps, and writes every element of each.
+    unsafe { filled(heatmaps.len(), fill) }
 }
 
 /// [`backward`], which takes the place of the heatmaps: no memory of its own.
@@ -120,6 +136,10 @@ fn gradient<T, S, L>(
     let beta = Beta::new(beta);
     let length = extent.len();
     let elements = out.len();
+    let maps = elements / length;
+    check_length("heatmaps", elements, maps * length);
+    check_length("state", state.len(), maps * spatial_state_len(covariance));
+    check_length("grad", grad.len(), maps * spatial_moments_len(covariance));
     let states = state.chunks_exact(spatial_state_len(covariance));
     let grads = grad.chunks_exact(spatial_moments_len(covariance));
     let maps = out.chunks_exact_mut(length).zip(states.zip(grads));
@@ -151,15 +171,23 @@ fn gradient_part<T, S, L>(
     L: Logits<T, S>,
 {
     let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-    specialised!(
-        fma,
-        beta,
-        gradient_rows::<T, S, L>(out, heatmap, start, extent, slope, beta)
-    );
+    if slope.broken {
+        specialised!(
+            fma,
+            beta,
+            gradient_rows::<T, S, L, true>(out, heatmap, start, extent, slope, beta)
+        );
+    } else {
+        specialised!(
+            fma,
+            beta,
+            gradient_rows::<T, S, L, false>(out, heatmap, start, extent, slope, beta)
+        );
+    }
 }
 
 #[inline(always)]
-fn gradient_rows<T, S, L, const FMA: bool, const FLAT: bool>(
+fn gradient_rows<T, S, L, const BROKEN: bool, const FMA: bool, const FLAT: bool>(
     out: &mut [S],
     heatmap: L,
     start: usize,
@@ -173,9 +201,7 @@ fn gradient_rows<T, S, L, const FMA: bool, const FLAT: bool>(
 {
     let offset = T::Accumulator::from_f64(slope.offset[0]);
     for (begin, length, [x, y, z]) in rows(start, out.len(), extent, slope.centre) {
-        let upstream = slope
-            .row(y as f64 - slope.offset[1], z as f64 - slope.offset[2])
-            .map(T::Accumulator::from_f64);
+        let upstream = slope.row(y as f64 - slope.offset[1], z as f64 - slope.offset[2]);
         let mut next: [_; LANES] = Index.begin(T::Accumulator::from_i32(-x as i32));
         let heatmap = heatmap.part(begin, length);
         let (chunks, rest) = out[begin..begin + length].as_chunks_mut::<LANES>();
@@ -186,7 +212,7 @@ fn gradient_rows<T, S, L, const FMA: bool, const FLAT: bool>(
             let values = heatmap.chunk(index * LANES, out);
             for lane in 0..LANES {
                 let distance = distances[lane].sub(offset);
-                let value = slope.at::<FMA, FLAT>(values[lane], distance, upstream, beta);
+                let value = slope.at::<FMA, FLAT, BROKEN>(values[lane], distance, upstream, beta);
                 out[lane].put(T::narrow(value));
             }
         }
@@ -195,7 +221,8 @@ fn gradient_rows<T, S, L, const FMA: bool, const FLAT: bool>(
             let mut slopes = [T::Accumulator::ZERO; LANES];
             for lane in 0..LANES {
                 let distance = next[lane].sub(offset);
-                slopes[lane] = slope.at::<FMA, FLAT>(values[lane], distance, upstream, beta);
+                slopes[lane] =
+                    slope.at::<FMA, FLAT, BROKEN>(values[lane], distance, upstream, beta);
             }
             for (out, slope) in rest.iter_mut().zip(slopes) {
                 out.put(T::narrow(slope));
