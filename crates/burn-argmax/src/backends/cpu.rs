@@ -96,7 +96,7 @@ macro_rules! implement_on_host {
                     let shape = logits.shape();
                     let lines = Lines::along(&shape, dim);
                     let (results, _) =
-                        logits.read(|logits| cpu::forward::<T>(logits, lines, beta, false));
+                        logits.read(|logits| cpu::soft_argmax::forward::<T>(logits, lines, beta, false));
                     HostTensor::from_vec(results, with_dim_size(&shape, dim, 1))
                 })
             }
@@ -110,7 +110,7 @@ macro_rules! implement_on_host {
                     let shape = logits.shape();
                     let lines = Lines::along(&shape, dim);
                     let (results, state) =
-                        logits.read(|logits| cpu::forward::<T>(logits, lines, beta, true));
+                        logits.read(|logits| cpu::soft_argmax::forward::<T>(logits, lines, beta, true));
                     (
                         HostTensor::from_vec(results, with_dim_size(&shape, dim, 1)),
                         HostTensor::from_vec(state, with_dim_size(&shape, dim, cpu::STATE)),
@@ -128,8 +128,8 @@ macro_rules! implement_on_host {
                 with_float!("soft_argmax", logits, T => {
                     let lines = Lines::along(&logits.shape(), dim);
                     state.read(|state| grad.read(|grad| logits.map_or_replace::<T>(
-                        |logits| cpu::backward(logits, state, grad, lines, beta),
-                        |logits| cpu::backward_in_place(logits, state, grad, lines, beta),
+                        |logits| cpu::soft_argmax::backward(logits, state, grad, lines, beta),
+                        |logits| cpu::soft_argmax::backward_in_place(logits, state, grad, lines, beta),
                     )))
                 })
             }

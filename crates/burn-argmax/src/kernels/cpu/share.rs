@@ -4,13 +4,10 @@ use std::{collections::VecDeque, mem::MaybeUninit, sync::Mutex};
 
 use rayon::prelude::*;
 
-use super::Element;
-
-/// Tensors with fewer elements than this are not worth waking another thread for.
-const PARALLEL: usize = 1 << 17;
-
-/// Elements of one task, at least.
-pub(crate) const TASK: usize = 1 << 14;
+use super::{
+    Element,
+    plan::{PARALLEL, TASK},
+};
 
 /// Does the tasks, over `elements` in all, on the threads of the pool and on the calling one.
 ///

@@ -1,26 +1,17 @@
 //! The sums of every map, in one read of it.
 
-use multiversion::{multiversion, target::target_cfg_f};
+use multiversion::target::target_cfg_f;
 
-use super::{
-    super::{
+use super::{super::softmax::Beta, AXES, Extent, PAIRS, rows};
+use crate::{
+    kernels::cpu::{
         Accumulator, Element, Lines,
-        beta::{Beta, finite_max},
-        coordinate::{Coordinate, Index},
-        peak::{Block, filled_up, peak_of, total, widened},
-        pieces::{pieces, reduce_pieces},
-        prefetch::{AHEAD, prefetch},
+        plan::{AHEAD, BLOCK},
+        simd::{LANES, filled_up, prefetch, specialized, total, vectorized, widened},
+        traverse::{Block, Coordinate, Index, finite_max, peak_of, pieces, reduce_pieces},
     },
-    AXES, Extent, PAIRS, rows,
+    ops::{spatial_moments_len, spatial_state_len},
 };
-use crate::ops::{spatial_moments_len, spatial_state_len};
-
-/// Independent sums of a row: enough to hide latency, and few enough for the rows of small images.
-const LANES: usize = 16;
-
-/// Elements whose maximum is found before their weights are summed: they stay in the first cache
-/// between the two, and `f32` sums over them stay exact enough.
-const BLOCK: usize = 2048;
 
 /// The softmax sums of a part of a map, about the position of its maximum.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +83,7 @@ impl Sums {
 }
 
 /// Moments `[x, y, z]`, and with `covariance` `[xx, xy, xz, yy, yz, zz]`, of every map; and the
-/// state `[max, sum, centre x y z, offset x y z]`, and the same covariances.
+/// state `[max, sum, center x y z, offset x y z]`, and the same covariances.
 pub(crate) fn forward<T: Element>(
     heatmaps: &[T],
     extent: Extent,
@@ -133,7 +124,7 @@ fn finish<T: Element>(
         state.extend((0..spatial_state_len(covariance)).map(|_| T::Accumulator::NAN));
         return;
     }
-    let centre = extent.position(sums.argmax).map(|c| c as f64);
+    let center = extent.position(sums.argmax).map(|c| c as f64);
     let offset = sums.first.map(|sum| sum / sums.sum);
     let second = PAIRS
         .into_iter()
@@ -142,9 +133,9 @@ fn finish<T: Element>(
         .take(if covariance { PAIRS.len() } else { 0 });
 
     // A large index may not fit the accumulator: the offset makes up for the rounding.
-    let narrow = centre.map(T::Accumulator::from_f64);
-    let rounding = |axis: usize| centre[axis] - narrow[axis].to_f64();
-    moments.extend((0..AXES).map(|axis| T::round(centre[axis] + offset[axis])));
+    let narrow = center.map(T::Accumulator::from_f64);
+    let rounding = |axis: usize| center[axis] - narrow[axis].to_f64();
+    moments.extend((0..AXES).map(|axis| T::round(center[axis] + offset[axis])));
     moments.extend(second.clone().map(T::round));
     state.extend([sums.max, sums.sum].map(T::Accumulator::from_f64));
     state.extend(narrow);
@@ -152,30 +143,28 @@ fn finish<T: Element>(
     state.extend(second.map(T::Accumulator::from_f64));
 }
 
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-fn reduce<T: Element>(
-    piece: &[T],
-    start: usize,
-    extent: Extent,
-    covariance: bool,
-    beta: Beta<T::Accumulator>,
-) -> Sums {
-    let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-    if covariance {
-        specialised!(
-            fma,
-            beta,
-            reduce_body::<T, true>(piece, start, extent, beta)
-        )
-    } else {
-        specialised!(
-            fma,
-            beta,
-            reduce_body::<T, false>(piece, start, extent, beta)
-        )
+vectorized! {
+    fn reduce<T: Element>(
+        piece: &[T],
+        start: usize,
+        extent: Extent,
+        covariance: bool,
+        beta: Beta<T::Accumulator>,
+    ) -> Sums {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        if covariance {
+            specialized!(
+                fma,
+                beta,
+                reduce_body::<T, true>(piece, start, extent, beta)
+            )
+        } else {
+            specialized!(
+                fma,
+                beta,
+                reduce_body::<T, false>(piece, start, extent, beta)
+            )
+        }
     }
 }
 
@@ -212,10 +201,10 @@ fn sum_block<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bo
     let zero = [T::Accumulator::ZERO; LANES];
     // A map of masks so far weighs nothing, but a NaN in it must not be lost.
     let max = finite_max(T::Accumulator::from_f64(about.max));
-    let centre = extent.position(about.argmax);
+    let center = extent.position(about.argmax);
     let (mut sum, mut first, mut second) = (zero, [zero; AXES], [zero; PAIRS.len()]);
 
-    for (begin, length, [x, y, z]) in rows(start, block.len(), extent, centre) {
+    for (begin, length, [x, y, z]) in rows(start, block.len(), extent, center) {
         let mut row = Row::<T::Accumulator>::EMPTY;
         let mut next = Index.begin(T::Accumulator::from_i32(-x as i32));
         let (chunks, rest) = block[begin..begin + length].as_chunks::<LANES>();

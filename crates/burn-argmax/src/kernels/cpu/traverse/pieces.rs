@@ -1,40 +1,6 @@
 //! Long lines in pieces that threads share.
 
-use super::{
-    Lines,
-    parallel::{TASK, share},
-};
-
-/// Elements of one piece, whatever the number of threads, so that the result does not depend on it.
-const PIECE: usize = 1 << 16;
-
-impl Lines {
-    /// Elements of each line in one piece: of lines that are interleaved, a piece of all together.
-    fn piece(self) -> usize {
-        PIECE / self.inner
-    }
-
-    /// Whether the lines are worked on in pieces. The others are worked on whole.
-    pub fn are_long(self) -> bool {
-        self.n > self.piece()
-    }
-
-    /// Lines of one task, where they are worked on whole.
-    pub fn in_a_task(self) -> usize {
-        TASK.div_ceil(self.table()) * self.inner
-    }
-
-    /// Whether a map over the lines, which needs nothing of the whole of one, is worth more than one
-    /// task for each.
-    pub fn exceed_a_task(self) -> bool {
-        self.table() > TASK
-    }
-
-    /// Elements of lines that are interleaved with each other, or of one that is not.
-    pub fn table(self) -> usize {
-        self.n * self.inner
-    }
-}
+use crate::kernels::cpu::{Lines, plan::TASK, share::share};
 
 /// The pieces of every line, or of lines that are interleaved, in turn.
 pub(crate) fn pieces<T>(values: &[T], lines: Lines) -> impl Iterator<Item = &[T]> {

@@ -49,7 +49,7 @@ fn rows(
     start: usize,
     length: usize,
     extent: Extent,
-    centre: [i64; AXES],
+    center: [i64; AXES],
 ) -> impl Iterator<Item = (usize, usize, [i64; AXES])> {
     let [width, height, _] = extent.0;
     let [mut x, mut y, mut z] = extent.position(start);
@@ -59,7 +59,7 @@ fn rows(
             return None;
         }
         let taken = (width - x as usize).min(length - begin);
-        let row = (begin, taken, [x - centre[0], y - centre[1], z - centre[2]]);
+        let row = (begin, taken, [x - center[0], y - center[1], z - center[2]]);
         begin += taken;
         x = 0;
         y += 1;

@@ -2,20 +2,19 @@
 
 use std::mem::MaybeUninit;
 
-use multiversion::multiversion;
-
-use super::{
+use crate::kernels::cpu::{
     Element, Lines, check_length,
-    line_peaks::{ColumnPeaks, long_peaks, map_columns, row_peak, short_row_indices},
-    parallel::{share, zeroed},
-    partial::LANES,
+    plan::Path,
+    share::{share, zeroed},
+    simd::{LANES, vectorized},
+    traverse::{ColumnPeaks, long_peaks, map_columns, row_peak, short_row_indices},
 };
 
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
 pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
     check_length("values", values.len(), lines.elements());
     let Lines { n, inner, .. } = lines;
-    if !lines.are_rows() {
+    if let Path::Columns | Path::ColumnPieces = lines.path() {
         let ColumnPeaks { indices, .. } = ColumnPeaks::new(values, lines);
         let fill = |out: &mut [MaybeUninit<T>], _: &[T], outer: usize, index: usize| {
             let indices = &indices[outer * inner..][..inner];
@@ -25,7 +24,7 @@ pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
         return unsafe { map_columns(values, lines, fill) };
     }
     let mut out = zeroed(values.len(), n);
-    if lines.are_long() {
+    if lines.path() == Path::RowPieces {
         let indices = long_peaks(values, lines)
             .into_iter()
             .map(|(_, index)| index);
@@ -56,12 +55,10 @@ fn mark<T: Element>(out: &mut [T], mut indices: impl Iterator<Item = usize>, lin
     }
 }
 
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-fn mark_equals<T: Element>(out: &mut [MaybeUninit<T>], indices: &[i32], index: i32) {
-    for (out, &other) in out.iter_mut().zip(indices) {
-        out.write(if other == index { T::ONE } else { T::ZERO });
+vectorized! {
+    fn mark_equals<T: Element>(out: &mut [MaybeUninit<T>], indices: &[i32], index: i32) {
+        for (out, &other) in out.iter_mut().zip(indices) {
+            out.write(if other == index { T::ONE } else { T::ZERO });
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! The inverse temperature, and the softmax weights that it gives.
+//! The weights of a softmax.
 
-use super::Accumulator;
+use crate::kernels::cpu::Accumulator;
 
-/// `beta`, as the weights take it.
+/// An inverse temperature, as the weights take it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Beta<A> {
+pub(super) struct Beta<A> {
     /// No larger than the largest finite value of the accumulator.
     pub wide: f64,
     /// `beta * log2(e)`, kept finite, and what it lacks of that.
@@ -19,11 +19,7 @@ impl<A: Accumulator> Beta<A> {
         /// `log2(e)` less `LOG2_E`.
         const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
 
-        let largest = if size_of::<A>() == 8 {
-            f64::MAX
-        } else {
-            f64::from(f32::MAX)
-        };
+        let largest = A::LARGEST.to_f64();
         let wide = beta.min(largest);
         let finite = beta.min(largest / 2.0);
         let rate = finite * LOG2_E;
@@ -64,10 +60,4 @@ impl<A: Accumulator> Beta<A> {
             (self.wide * (from - to)).exp()
         }
     }
-}
-
-/// What weights are taken about, where all may be masked: of `-inf` less this, the weight is 0.
-#[inline(always)]
-pub(crate) fn finite_max<A: Accumulator>(max: A) -> A {
-    if max == A::NEG_INFINITY { A::ZERO } else { max }
 }

@@ -1,9 +1,6 @@
 //! What the softmax of a line is averaged over.
 
-use super::{
-    Accumulator, Element,
-    prefetch::{AHEAD, prefetch},
-};
+use crate::kernels::cpu::{Accumulator, Element, plan::AHEAD, simd::prefetch};
 
 /// A coordinate of the elements of a line. Sums are weighted by how far it is from that of the
 /// maximum, so that nothing cancels when the peak is sharp.
@@ -14,11 +11,11 @@ pub(crate) trait Coordinate<A>: Copy + Sync {
     /// What the coordinates of a part of a line that starts in this place are counted from.
     fn origin(self, start: usize) -> f64;
 
-    /// What [`distances`](Coordinate::distances) begins with, for a centre counted from the origin.
-    fn begin<const N: usize>(self, centre: A) -> [A; N];
+    /// What [`distances`](Coordinate::distances) begins with, for a center counted from the origin.
+    fn begin<const N: usize>(self, center: A) -> [A; N];
 
-    /// How far the next `N` elements, from this place on, are from the centre.
-    fn distances<const N: usize>(self, next: &mut [A; N], place: usize, centre: A) -> [A; N];
+    /// How far the next `N` elements, from this place on, are from the center.
+    fn distances<const N: usize>(self, next: &mut [A; N], place: usize, center: A) -> [A; N];
 
     /// The same of the last `count` of a line, and anything beyond it.
     fn last_distances<const N: usize>(
@@ -26,7 +23,7 @@ pub(crate) trait Coordinate<A>: Copy + Sync {
         next: &[A; N],
         place: usize,
         count: usize,
-        centre: A,
+        center: A,
     ) -> [A; N];
 }
 
@@ -35,7 +32,7 @@ pub(crate) trait ColumnCoordinate<A>: Copy + Sync {
     /// What the coordinates of lines from element `first` on are counted from.
     fn first_origin(self, first: usize) -> f64;
 
-    /// The coordinates, from the origin, of element `index` past the first of `N` neighbouring
+    /// The coordinates, from the origin, of element `index` past the first of `N` neighboring
     /// lines; it lies in `place` of the tensor.
     fn across<const N: usize>(self, index: usize, place: usize) -> [A; N];
 
@@ -59,16 +56,16 @@ impl<A: Accumulator> Coordinate<A> for Index {
     }
 
     #[inline(always)]
-    fn begin<const N: usize>(self, centre: A) -> [A; N] {
+    fn begin<const N: usize>(self, center: A) -> [A; N] {
         let mut next = [A::ZERO; N];
         for (lane, distance) in next.iter_mut().enumerate() {
-            *distance = A::from_i32(lane as i32).sub(centre);
+            *distance = A::from_i32(lane as i32).sub(center);
         }
         next
     }
 
     #[inline(always)]
-    fn distances<const N: usize>(self, next: &mut [A; N], _place: usize, _centre: A) -> [A; N] {
+    fn distances<const N: usize>(self, next: &mut [A; N], _place: usize, _center: A) -> [A; N] {
         let distances = *next;
         let step = A::from_i32(N as i32);
         for lane in 0..N {
@@ -83,7 +80,7 @@ impl<A: Accumulator> Coordinate<A> for Index {
         next: &[A; N],
         _place: usize,
         _count: usize,
-        _centre: A,
+        _center: A,
     ) -> [A; N] {
         *next
     }
@@ -122,7 +119,7 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
     }
 
     #[inline(always)]
-    fn begin<const N: usize>(self, _centre: T::Accumulator) -> [T::Accumulator; N] {
+    fn begin<const N: usize>(self, _center: T::Accumulator) -> [T::Accumulator; N] {
         [T::Accumulator::ZERO; N]
     }
 
@@ -131,12 +128,12 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
         self,
         _next: &mut [T::Accumulator; N],
         place: usize,
-        centre: T::Accumulator,
+        center: T::Accumulator,
     ) -> [T::Accumulator; N] {
         prefetch(&self.0[place..place + N], AHEAD);
         let mut lanes = self.across(0, place);
         for lane in &mut lanes {
-            *lane = lane.sub(centre);
+            *lane = lane.sub(center);
         }
         lanes
     }
@@ -147,11 +144,11 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
         _next: &[T::Accumulator; N],
         place: usize,
         count: usize,
-        centre: T::Accumulator,
+        center: T::Accumulator,
     ) -> [T::Accumulator; N] {
         let mut lanes = self.across_rest(0, place, count);
         for lane in &mut lanes {
-            *lane = lane.sub(centre);
+            *lane = lane.sub(center);
         }
         lanes
     }

@@ -1,14 +1,10 @@
 //! The first maximum of a block of a contiguous line.
 
-use std::hint::black_box;
-
-use super::{
+use crate::kernels::cpu::{
     Accumulator, Element,
-    prefetch::{AHEAD, prefetch},
+    plan::AHEAD,
+    simd::{LANES, filled_up, fold, larger, prefetch, raise, smaller, widened},
 };
-
-/// Elements compared side by side.
-pub(crate) const LANES: usize = 16;
 
 /// Beyond every place of a block: a block is no longer than this.
 pub(crate) const BEYOND: i32 = 1 << 23;
@@ -18,17 +14,17 @@ pub(crate) const BEYOND: i32 = 1 << 23;
 pub(crate) struct Block<'a, T: Element> {
     pub chunks: &'a [[T; LANES]],
     /// The last few elements, and masks beyond them: laid out once for all that is done with them.
-    pub rest: Option<[T::Accumulator; LANES]>,
+    pub tail: Option<[T::Accumulator; LANES]>,
     pub len: usize,
 }
 
 impl<'a, T: Element> Block<'a, T> {
     #[inline(always)]
     pub fn new(values: &'a [T]) -> Self {
-        let (chunks, rest) = values.as_chunks();
+        let (chunks, tail) = values.as_chunks();
         Self {
             chunks,
-            rest: (!rest.is_empty()).then(|| filled_up(rest)),
+            tail: (!tail.is_empty()).then(|| filled_up(tail)),
             len: values.len(),
         }
     }
@@ -52,7 +48,7 @@ pub(crate) fn peak_of<T: Element>(block: Block<T>) -> (T::Accumulator, usize) {
 pub(crate) fn nan_or_peak_of<T: Element>(values: &[T]) -> (T::Accumulator, usize) {
     let block = Block::new(values);
     let place = if has_nan(block) {
-        first_of::<T, true>(block.chunks, block.rest, T::Accumulator::NAN)
+        first_of::<T, true>(block.chunks, block.tail, T::Accumulator::NAN)
     } else {
         peak_of(block).1
     };
@@ -62,12 +58,12 @@ pub(crate) fn nan_or_peak_of<T: Element>(values: &[T]) -> (T::Accumulator, usize
 #[inline(always)]
 fn has_nan<T: Element>(block: Block<T>) -> bool {
     let mut nan = [false; LANES];
-    let rest = block.rest.iter().copied();
+    let tail = block.tail.iter().copied();
     let chunks = block.chunks.iter().map(|chunk| {
         prefetch(chunk, AHEAD);
         widened(chunk)
     });
-    for values in chunks.chain(rest) {
+    for values in chunks.chain(tail) {
         for (nan, value) in nan.iter_mut().zip(values) {
             *nan |= value.is_nan();
         }
@@ -110,17 +106,17 @@ impl<A: Accumulator> Top<A> {
     /// not yet seen; `-inf` and 0 if there is none.
     #[inline(always)]
     pub fn peak_of<T: Element<Accumulator = A>>(mut self, block: Block<T>) -> (A, usize) {
-        let Block { chunks, rest, len } = block;
+        let Block { chunks, tail, len } = block;
         let (groups, last) = chunks.as_chunks::<GROUP>();
         if groups.len() < GROUPS {
-            let max = fold(max_of::<T>(chunks, rest), larger);
-            let place = first_of::<T, false>(chunks, rest, max);
+            let max = fold(max_of::<T>(chunks, tail), larger);
+            let place = first_of::<T, false>(chunks, tail, max);
             return (max, if place < len { place } else { 0 });
         }
         for chunks in &groups[self.groups..] {
             self.observe(max_of::<T>(chunks, None));
         }
-        self.observe(max_of::<T>(last, rest));
+        self.observe(max_of::<T>(last, tail));
 
         let max = fold(self.max, larger);
         for lane in 0..LANES {
@@ -131,7 +127,7 @@ impl<A: Accumulator> Top<A> {
         let group = fold(self.group, smaller).to_f64() as usize;
         let place = match groups.get(group) {
             Some(chunks) => first_of::<T, false>(chunks, None, max),
-            None => first_of::<T, false>(last, rest, max),
+            None => first_of::<T, false>(last, tail, max),
         };
         let place = group * GROUP * LANES + place;
         (max, if place < len { place } else { 0 })
@@ -142,14 +138,14 @@ impl<A: Accumulator> Top<A> {
 #[inline(always)]
 fn max_of<T: Element>(
     chunks: &[[T; LANES]],
-    rest: Option<[T::Accumulator; LANES]>,
+    tail: Option<[T::Accumulator; LANES]>,
 ) -> [T::Accumulator; LANES] {
     let mut max = [T::Accumulator::NEG_INFINITY; LANES];
     for chunk in chunks {
         raise(&mut max, widened(chunk));
     }
-    if let Some(rest) = rest {
-        raise(&mut max, rest);
+    if let Some(tail) = tail {
+        raise(&mut max, tail);
     }
     max
 }
@@ -158,24 +154,17 @@ fn max_of<T: Element>(
 #[inline(always)]
 fn first_of<T: Element, const NAN: bool>(
     chunks: &[[T; LANES]],
-    rest: Option<[T::Accumulator; LANES]>,
+    tail: Option<[T::Accumulator; LANES]>,
     value: T::Accumulator,
 ) -> usize {
     let mut first = [T::Accumulator::from_i32(BEYOND); LANES];
     for (index, chunk) in chunks.iter().enumerate() {
         find::<_, NAN>(&mut first, value, widened(chunk), index * LANES);
     }
-    if let Some(rest) = rest {
-        find::<_, NAN>(&mut first, value, rest, chunks.len() * LANES);
+    if let Some(tail) = tail {
+        find::<_, NAN>(&mut first, value, tail, chunks.len() * LANES);
     }
     fold(first, smaller).to_f64() as usize
-}
-
-#[inline(always)]
-pub(crate) fn raise<A: Accumulator>(max: &mut [A; LANES], values: [A; LANES]) {
-    for lane in 0..LANES {
-        max[lane] = larger(max[lane], values[lane]);
-    }
 }
 
 #[inline(always)]
@@ -196,64 +185,4 @@ pub(crate) fn find<A: Accumulator, const NAN: bool>(
         let place = if hit { place } else { A::from_i32(BEYOND) };
         first[lane] = smaller(first[lane], place);
     }
-}
-
-#[inline(always)]
-pub(crate) fn larger<A: Accumulator>(a: A, b: A) -> A {
-    if b > a { b } else { a }
-}
-
-#[inline(always)]
-pub(crate) fn smaller<A: Accumulator>(a: A, b: A) -> A {
-    if b < a { b } else { a }
-}
-
-/// A vector of elements, as sums take them.
-#[inline(always)]
-pub(crate) fn widened<T: Element, const N: usize>(chunk: &[T; N]) -> [T::Accumulator; N] {
-    let mut values = [T::Accumulator::ZERO; N];
-    for lane in 0..N {
-        values[lane] = chunk[lane].widen();
-    }
-    values
-}
-
-/// The last elements of a line, and masks in the lanes beyond: they weigh nothing.
-#[inline(always)]
-pub(crate) fn filled_up<T: Element, const N: usize>(rest: &[T]) -> [T::Accumulator; N] {
-    let mut values = [T::Accumulator::NEG_INFINITY; N];
-    for (lane, value) in values.iter_mut().zip(rest) {
-        *lane = value.widen();
-    }
-    values
-}
-
-/// Combines lanes by halves: a chain of as many steps as there are lanes would cost a short row
-/// more than its elements.
-#[inline(always)]
-pub(crate) fn fold<A: Copy, const N: usize>(lanes: [A; N], combine: impl Fn(A, A) -> A) -> A {
-    // Seen together with the loop before it, the compiler would permute the lanes in every turn of
-    // the loop to suit the halves.
-    let mut lanes = black_box(lanes);
-    let mut half = N / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] = combine(lanes[lane], lanes[lane + half]);
-        }
-        half /= 2;
-    }
-    lanes[0]
-}
-
-/// The sum of lanes: by halves as they are, and in double precision once they are few.
-#[inline(always)]
-pub(crate) fn total<A: Accumulator, const N: usize>(lanes: [A; N]) -> f64 {
-    const FEW: usize = 8;
-    const { assert!(N == 2 * FEW) };
-    let lanes = black_box(lanes);
-    let mut few = [0.0; FEW];
-    for lane in 0..FEW {
-        few[lane] = lanes[lane].add(lanes[lane + FEW]).to_f64();
-    }
-    fold(few, |a, b| a + b)
 }

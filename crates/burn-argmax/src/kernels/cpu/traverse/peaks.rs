@@ -2,38 +2,34 @@
 
 use std::mem::MaybeUninit;
 
-use multiversion::multiversion;
-
 use super::{
-    Accumulator, Element, Lines,
-    columns::WIDTH,
-    parallel::{TASK, filled, share},
-    partial::LANES,
-    peak::nan_or_peak_of,
+    block::nan_or_peak_of,
     pieces::{pieces, reduce_pieces},
-    short_rows::{Space, nan_or_peak_turned},
+    transposed_rows::{Transposer, nan_or_peak_transposed},
+};
+use crate::kernels::cpu::{
+    Accumulator, Element, Lines,
+    plan::{TASK, TILE},
+    share::{filled, share},
+    simd::{LANES, vectorized},
 };
 
-/// Of one row, which is no longer than a piece.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-pub(crate) fn row_peak<T: Element>(row: &[T]) -> (T::Accumulator, usize) {
-    nan_or_peak_of(row)
+vectorized! {
+    /// Of one row, which is no longer than a piece.
+    pub(crate) fn row_peak<T: Element>(row: &[T]) -> (T::Accumulator, usize) {
+        nan_or_peak_of(row)
+    }
 }
 
-/// Of rows shorter than a vector, and of anything after the last.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-pub(crate) fn short_row_indices<T: Element>(rows: &[T], n: usize) -> Vec<[i32; LANES]> {
-    let mut space = Space::new();
-    let groups = rows.chunks(LANES * n);
-    groups
-        .map(|rows| nan_or_peak_turned(space.turn(rows, n)).1)
-        .collect()
+vectorized! {
+    /// Of rows shorter than a vector, and of anything after the last.
+    pub(crate) fn short_row_indices<T: Element>(rows: &[T], n: usize) -> Vec<[i32; LANES]> {
+        let mut transposer = Transposer::new();
+        let groups = rows.chunks(LANES * n);
+        groups
+            .map(|rows| nan_or_peak_transposed(transposer.transpose(rows, n)).1)
+            .collect()
+    }
 }
 
 /// Of lines that are worked on in pieces.
@@ -83,10 +79,10 @@ impl<A: Accumulator> ColumnPeaks<A> {
             .zip(values.chunks_exact(lines.table()))
             .flat_map(|((maxima, indices), values)| {
                 maxima
-                    .chunks_mut(WIDTH)
-                    .zip(indices.chunks_mut(WIDTH))
+                    .chunks_mut(TILE)
+                    .zip(indices.chunks_mut(TILE))
                     .enumerate()
-                    .map(move |(tile, peaks)| (tile * WIDTH, peaks, values))
+                    .map(move |(tile, peaks)| (tile * TILE, peaks, values))
             });
         share(tasks, values.len(), |(first, (maxima, indices), values)| {
             for (index, row) in values.chunks_exact(inner).enumerate() {
@@ -97,16 +93,14 @@ impl<A: Accumulator> ColumnPeaks<A> {
     }
 }
 
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-fn raise<T: Element>(maxima: &mut [T::Accumulator], indices: &mut [i32], row: &[T], index: i32) {
-    for ((max, at), value) in maxima.iter_mut().zip(indices).zip(row) {
-        let value = value.widen();
-        let larger = exceeds(value, *max);
-        *max = if larger { value } else { *max };
-        *at = if larger { index } else { *at };
+vectorized! {
+    fn raise<T: Element>(maxima: &mut [T::Accumulator], indices: &mut [i32], row: &[T], index: i32) {
+        for ((max, at), value) in maxima.iter_mut().zip(indices).zip(row) {
+            let value = value.widen();
+            let larger = exceeds(value, *max);
+            *max = if larger { value } else { *max };
+            *at = if larger { index } else { *at };
+        }
     }
 }
 

@@ -2,22 +2,22 @@
 
 use std::mem::MaybeUninit;
 
-use multiversion::multiversion;
-
-use super::{
+use crate::kernels::cpu::{
     Accumulator, Element, Lines, check_length,
-    line_peaks::{ColumnPeaks, long_peaks, map_columns, row_peak},
-    parallel::{filled, share},
-    partial::LANES,
-    pieces::{Part, parts},
-    short_rows::{Space, nan_or_peak_turned},
+    plan::Path,
+    share::{filled, share},
+    simd::{LANES, vectorized},
+    traverse::{
+        ColumnPeaks, Part, Transposer, long_peaks, map_columns, nan_or_peak_transposed, parts,
+        row_peak,
+    },
 };
 
 /// 1 at every maximum, else 0; NaN throughout a line that has one.
 pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
     check_length("values", values.len(), lines.elements());
     let Lines { n, inner, .. } = lines;
-    if !lines.are_rows() {
+    if let Path::Columns | Path::ColumnPieces = lines.path() {
         let ColumnPeaks { maxima, .. } = ColumnPeaks::new(values, lines);
         let fill = |out: &mut [MaybeUninit<T>], values: &[T], outer: usize, _: usize| {
             mark_equals(out, values, &maxima[outer * inner..][..inner]);
@@ -25,7 +25,7 @@ pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
         // SAFETY: every element is marked.
         return unsafe { map_columns(values, lines, fill) };
     }
-    if lines.are_long() {
+    if lines.path() == Path::RowPieces {
         let maxima: Vec<_> = long_peaks(values, lines)
             .into_iter()
             .map(|(max, _)| max)
@@ -82,44 +82,38 @@ fn mark_at<T: Element>(value: T, max: T::Accumulator) -> MaybeUninit<T> {
     })
 }
 
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-fn mark_row<T: Element>(out: &mut [MaybeUninit<T>], row: &[T], max: T::Accumulator) {
-    for (out, &value) in out.iter_mut().zip(row) {
-        *out = mark_at(value, max);
-    }
-}
-
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-fn mark_equals<T: Element>(out: &mut [MaybeUninit<T>], values: &[T], maxima: &[T::Accumulator]) {
-    for ((out, &value), &max) in out.iter_mut().zip(values).zip(maxima) {
-        *out = mark_at(value, max);
-    }
-}
-
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-fn mark_short_rows<T: Element>(out: &mut [MaybeUninit<T>], rows: &[T], n: usize) {
-    let mut space = Space::<T>::new();
-    for (out, rows) in out.chunks_mut(LANES * n).zip(rows.chunks(LANES * n)) {
-        let turned = space.turn(rows, n);
-        let (max, _) = nan_or_peak_turned(turned);
-        for values in turned {
-            for lane in 0..LANES {
-                let hit = values[lane] == max[lane];
-                let mark = if hit { T::ONE } else { T::ZERO }.widen();
-                // NaN throughout where the maximum is.
-                let nan = max[lane].is_nan();
-                values[lane] = if nan { max[lane] } else { mark };
-            }
+vectorized! {
+    fn mark_row<T: Element>(out: &mut [MaybeUninit<T>], row: &[T], max: T::Accumulator) {
+        for (out, &value) in out.iter_mut().zip(row) {
+            *out = mark_at(value, max);
         }
-        space.turn_back(out, n);
+    }
+}
+
+vectorized! {
+    fn mark_equals<T: Element>(out: &mut [MaybeUninit<T>], values: &[T], maxima: &[T::Accumulator]) {
+        for ((out, &value), &max) in out.iter_mut().zip(values).zip(maxima) {
+            *out = mark_at(value, max);
+        }
+    }
+}
+
+vectorized! {
+    fn mark_short_rows<T: Element>(out: &mut [MaybeUninit<T>], rows: &[T], n: usize) {
+        let mut transposer = Transposer::<T>::new();
+        for (out, rows) in out.chunks_mut(LANES * n).zip(rows.chunks(LANES * n)) {
+            let columns = transposer.transpose(rows, n);
+            let (max, _) = nan_or_peak_transposed(columns);
+            for values in columns {
+                for lane in 0..LANES {
+                    let hit = values[lane] == max[lane];
+                    let mark = if hit { T::ONE } else { T::ZERO }.widen();
+                    // NaN throughout where the maximum is.
+                    let nan = max[lane].is_nan();
+                    values[lane] = if nan { max[lane] } else { mark };
+                }
+            }
+            transposer.transpose_back(out, n);
+        }
     }
 }

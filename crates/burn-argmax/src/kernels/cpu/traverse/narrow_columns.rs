@@ -1,21 +1,12 @@
-//! Interleaved lines fewer than a vector has lanes, laid out as rows block by block, in the cache: to
+//! Columns fewer than a vector has lanes, laid out as rows block by block, in the cache: to
 //! gather what fills a vector, again in every pass, would take longer.
 
 use std::borrow::Cow;
 
-use super::{
-    Element, Lines, STATE, check_length,
-    gradient::{Logits, Slot},
-    parallel::filled,
-    partial::LANES,
-};
+use super::{Slot, Source};
+use crate::kernels::cpu::{Element, Lines, check_length, share::filled};
 
 impl Lines {
-    /// Whether the lines are rows, or so few side by side that they are worked on as rows.
-    pub fn are_rows(self) -> bool {
-        self.inner < LANES
-    }
-
     /// The elements of a block one line after the other.
     pub fn rows<T: Element>(self, block: &[T]) -> Cow<'_, [T]> {
         if self.inner == 1 {
@@ -46,14 +37,14 @@ impl Lines {
         self.put_rows(&rows, block);
     }
 
-    /// The same of logits, whose gradient goes to a block.
-    pub fn map_logits<T, S, L>(self, block: &mut [S], logits: L, map: impl FnOnce(&mut [T]))
+    /// The same of a source, whose map goes to a block.
+    pub fn map_source<T, S, L>(self, block: &mut [S], source: L, map: impl FnOnce(&mut [T]))
     where
         T: Element,
         S: Slot<T>,
-        L: Logits<T, S>,
+        L: Source<T, S>,
     {
-        let mut rows = self.rows(logits.all(block)).into_owned();
+        let mut rows = self.rows(source.all(block)).into_owned();
         map(&mut rows);
         self.put_rows(&rows, block);
     }
@@ -65,20 +56,21 @@ impl Lines {
     }
 }
 
-/// The state of every line, one after the other, entry by entry beside that of its neighbours.
-pub(crate) fn state_of_columns<A: Element>(state: Vec<A>, lines: Lines) -> Vec<A> {
+/// The state of every line, `entries` numbers of one after the other, entry by entry beside that of its
+/// neighbors.
+pub(super) fn state_of_columns<A: Element>(state: Vec<A>, lines: Lines, entries: usize) -> Vec<A> {
     if lines.inner == 1 {
         return state;
     }
-    transposed(&state, lines.inner, STATE)
+    transposed(&state, lines.inner, entries)
 }
 
 /// The inverse of [`state_of_columns`].
-pub(crate) fn state_of_rows<A: Element>(state: &[A], lines: Lines) -> Cow<'_, [A]> {
+pub(super) fn state_of_rows<A: Element>(state: &[A], lines: Lines, entries: usize) -> Cow<'_, [A]> {
     if lines.inner == 1 {
         return Cow::Borrowed(state);
     }
-    Cow::Owned(transposed(state, STATE, lines.inner))
+    Cow::Owned(transposed(state, entries, lines.inner))
 }
 
 /// Tables of `height` rows of `width` elements, each transposed.

@@ -1,26 +1,24 @@
 //! The gradient, in one read of every map and one write.
 
-use multiversion::{multiversion, target::target_cfg_f};
+use multiversion::target::target_cfg_f;
 
-use super::{
-    super::{
-        Accumulator, Element,
-        beta::Beta,
-        check_length,
-        coordinate::{Coordinate, Index},
-        gradient::{Here, LANES, Logits, Slot},
-        parallel::{TASK, filled, share},
-        prefetch::AHEAD,
+use super::{super::softmax::Beta, AXES, Extent, PAIRS, rows};
+use crate::{
+    kernels::cpu::{
+        Accumulator, Element, check_length,
+        plan::{AHEAD, TASK},
+        share::{filled, share},
+        simd::{LANES, specialized, vectorized},
+        traverse::{Coordinate, Here, Index, Slot, Source},
     },
-    AXES, Extent, PAIRS, rows,
+    ops::{spatial_moments_len, spatial_state_len},
 };
-use crate::ops::{spatial_moments_len, spatial_state_len};
 
 /// What the gradient of one map takes from its state and its upstream gradient.
 #[derive(Clone, Copy)]
 struct Slope<A> {
     max: A,
-    centre: [i64; AXES],
+    center: [i64; AXES],
     offset: [f64; AXES],
     first: [f64; AXES],
     second: [f64; PAIRS.len()],
@@ -49,7 +47,7 @@ impl<A: Accumulator> Slope<A> {
             scale: beta.wide / at(1),
             broken: at(1).is_nan() || !grad.iter().all(finite),
             none: grad.iter().all(|grad| *grad == T::ZERO),
-            centre: std::array::from_fn(|axis| at(2 + axis) as i64),
+            center: std::array::from_fn(|axis| at(2 + axis) as i64),
             offset: std::array::from_fn(|axis| at(2 + AXES + axis)),
             first: std::array::from_fn(|axis| grad[axis].widen().to_f64()),
             second,
@@ -131,7 +129,7 @@ fn gradient<T, S, L>(
 ) where
     T: Element,
     S: Slot<T>,
-    L: Logits<T, S>,
+    L: Source<T, S>,
 {
     let beta = Beta::new(beta);
     let length = extent.len();
@@ -154,35 +152,33 @@ fn gradient<T, S, L>(
     });
 }
 
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
-    "x86_64+avx2+fma+bmi1+bmi2"
-))]
-fn gradient_part<T, S, L>(
-    out: &mut [S],
-    heatmap: L,
-    start: usize,
-    extent: Extent,
-    slope: Slope<T::Accumulator>,
-    beta: Beta<T::Accumulator>,
-) where
-    T: Element,
-    S: Slot<T>,
-    L: Logits<T, S>,
-{
-    let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-    if slope.broken {
-        specialised!(
-            fma,
-            beta,
-            gradient_rows::<T, S, L, true>(out, heatmap, start, extent, slope, beta)
-        );
-    } else {
-        specialised!(
-            fma,
-            beta,
-            gradient_rows::<T, S, L, false>(out, heatmap, start, extent, slope, beta)
-        );
+vectorized! {
+    fn gradient_part<T, S, L>(
+        out: &mut [S],
+        heatmap: L,
+        start: usize,
+        extent: Extent,
+        slope: Slope<T::Accumulator>,
+        beta: Beta<T::Accumulator>,
+    ) where
+        T: Element,
+        S: Slot<T>,
+        L: Source<T, S>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        if slope.broken {
+            specialized!(
+                fma,
+                beta,
+                gradient_rows::<T, S, L, true>(out, heatmap, start, extent, slope, beta)
+            );
+        } else {
+            specialized!(
+                fma,
+                beta,
+                gradient_rows::<T, S, L, false>(out, heatmap, start, extent, slope, beta)
+            );
+        }
     }
 }
 
@@ -197,10 +193,10 @@ fn gradient_rows<T, S, L, const BROKEN: bool, const FMA: bool, const FLAT: bool>
 ) where
     T: Element,
     S: Slot<T>,
-    L: Logits<T, S>,
+    L: Source<T, S>,
 {
     let offset = T::Accumulator::from_f64(slope.offset[0]);
-    for (begin, length, [x, y, z]) in rows(start, out.len(), extent, slope.centre) {
+    for (begin, length, [x, y, z]) in rows(start, out.len(), extent, slope.center) {
         let upstream = slope.row(y as f64 - slope.offset[1], z as f64 - slope.offset[2]);
         let mut next: [_; LANES] = Index.begin(T::Accumulator::from_i32(-x as i32));
         let heatmap = heatmap.part(begin, length);
@@ -217,7 +213,7 @@ fn gradient_rows<T, S, L, const BROKEN: bool, const FMA: bool, const FLAT: bool>
             }
         }
         if !rest.is_empty() {
-            let values = heatmap.rest(begin, rest);
+            let values = heatmap.tail(begin, rest);
             let mut slopes = [T::Accumulator::ZERO; LANES];
             for lane in 0..LANES {
                 let distance = next[lane].sub(offset);

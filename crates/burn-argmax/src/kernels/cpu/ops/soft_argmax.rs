@@ -1,0 +1,178 @@
+//! Soft-argmax: the softmax mean of a coordinate, and its gradient
+//! `grad * beta * p * (coordinate - mean)`.
+
+use super::softmax::Beta;
+use crate::kernels::cpu::{
+    Accumulator, Element, Lines,
+    simd::LANES,
+    traverse::{self, LineOp, LineState, Partial, Partials},
+};
+
+/// Numbers of state a line: `[max, sum, center, offset]`.
+pub(crate) const STATE: usize = 4;
+
+/// Sums of a line: of the weights, and of these weighted by how far the coordinate is from that of the
+/// maximum, so that nothing cancels when the peak is sharp.
+const SUMS: usize = 2;
+
+/// The results, and if it is kept the state, along the reduced dimension.
+pub(crate) fn forward<T: Element>(
+    logits: &[T],
+    lines: Lines,
+    beta: f64,
+    keep_state: bool,
+) -> (Vec<T>, Vec<T::Accumulator>) {
+    traverse::reduce(logits, lines, SoftmaxMean::new(beta), keep_state)
+}
+
+/// `grad * beta * p_j * (j - y)`.
+pub(crate) fn backward<T: Element>(
+    logits: &[T],
+    state: &[T::Accumulator],
+    grad: &[T],
+    lines: Lines,
+    beta: f64,
+) -> Vec<T> {
+    traverse::map(logits, state, grad, lines, SoftmaxMean::new(beta))
+}
+
+/// [`backward`], which takes the place of the logits: no memory of its own.
+pub(crate) fn backward_in_place<T: Element>(
+    logits: &mut [T],
+    state: &[T::Accumulator],
+    grad: &[T],
+    lines: Lines,
+    beta: f64,
+) {
+    traverse::map_in_place(logits, state, grad, lines, SoftmaxMean::new(beta));
+}
+
+/// The mean of a coordinate under a softmax.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SoftmaxMean<A>(Beta<A>);
+
+impl<A: Accumulator> SoftmaxMean<A> {
+    pub fn new(beta: f64) -> Self {
+        Self(Beta::new(beta))
+    }
+}
+
+impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
+    #[inline(always)]
+    fn is_flat(self) -> bool {
+        self.0.is_flat()
+    }
+
+    #[inline(always)]
+    fn shrink<const FMA: bool, const FLAT: bool>(self, from: A, to: A) -> A {
+        self.0.weight::<FMA, FLAT>(from, to)
+    }
+
+    #[inline(always)]
+    fn rescale(self, from: f64, to: f64) -> f64 {
+        self.0.rescale(from, to)
+    }
+
+    #[inline(always)]
+    fn observe<const FMA: bool, const FLAT: bool>(
+        self,
+        [sum, weighted]: &mut [[A; LANES]; SUMS],
+        values: [A; LANES],
+        max: [A; LANES],
+        distances: [A; LANES],
+    ) {
+        for lane in 0..LANES {
+            let weight = self.0.weight::<FMA, FLAT>(values[lane], max[lane]);
+            sum[lane] = sum[lane].add(weight);
+            weighted[lane] = weight.mul_add::<FMA>(distances[lane], weighted[lane]);
+        }
+    }
+
+    #[inline(always)]
+    fn moved<X: Accumulator, const FMA: bool>(
+        [sum, weighted]: [X; SUMS],
+        scale: X,
+        shift: X,
+    ) -> [X; SUMS] {
+        let sum = scale.mul(sum);
+        [sum, shift.mul_add::<FMA>(sum, scale.mul(weighted))]
+    }
+
+    #[inline(always)]
+    fn finish<T: Element<Accumulator = A>>(partial: Partial<SUMS>) -> (T, [A; STATE]) {
+        if !partial.is_valid() {
+            return (T::round(f64::NAN), [A::NAN; STATE]);
+        }
+        let [sum, weighted] = partial.sums;
+        let offset = weighted / sum;
+        let result = T::round(partial.center + offset);
+        // A large index may not fit the accumulator: the offset makes up for the rounding.
+        let center = A::from_f64(partial.center);
+        let offset = offset + (partial.center - center.to_f64());
+        let state = [partial.max, sum, center.to_f64(), offset].map(A::from_f64);
+        (result, state)
+    }
+
+    #[inline(always)]
+    fn finish_each<T: Element<Accumulator = A>>(
+        partials: &Partials<A, SUMS>,
+    ) -> ([T; LANES], [[A; LANES]; STATE]) {
+        let mut results = [T::ZERO; LANES];
+        let mut state = [[A::NAN; LANES]; STATE];
+        for lane in 0..LANES {
+            let (max, center) = (partials.max[lane], partials.center[lane]);
+            let [sum, weighted] = [partials.sums[0][lane], partials.sums[1][lane]];
+            let valid = max > A::NEG_INFINITY && !sum.is_nan();
+            // NaN, and all that is made of it, where there is no softmax.
+            let sum = if valid { sum } else { f64::NAN };
+            let nothing = A::from_f64(sum * 0.0);
+            let offset = weighted / sum;
+            results[lane] = T::round(center.to_f64() + offset);
+            state[0][lane] = max.add(nothing);
+            state[1][lane] = A::from_f64(sum);
+            state[2][lane] = center.add(nothing);
+            state[3][lane] = A::from_f64(offset);
+        }
+        (results, state)
+    }
+
+    #[inline(always)]
+    fn place([max, _, center, offset]: [A; STATE]) -> [A; 3] {
+        [max, center, offset]
+    }
+
+    /// `grad * beta / sum`: exactly 0 where `grad` is, and finite where `grad` is, so that a weight of
+    /// 0 stays 0 however large beta is.
+    #[inline(always)]
+    fn factor(self, [_, sum, ..]: [A; STATE], grad: A) -> A {
+        let largest = A::LARGEST.to_f64();
+        let grad = grad.to_f64();
+        let factor = grad * (self.0.wide / sum.to_f64());
+        let limited = if factor > largest { largest } else { factor };
+        let limited = if limited < -largest {
+            -largest
+        } else {
+            limited
+        };
+        // NaN where `grad` is not finite.
+        let factor = limited + grad * 0.0;
+        A::from_f64(if grad == 0.0 { 0.0 } else { factor })
+    }
+
+    /// In a broken line exactly 0 at a mask, and where the upstream gradient is exactly 0.
+    #[inline(always)]
+    fn map<const FMA: bool, const FLAT: bool, const BROKEN: bool>(
+        self,
+        state: LineState<A>,
+        value: A,
+        distance: A,
+    ) -> A {
+        let weight = self.0.weight::<FMA, FLAT>(value, state.max);
+        let slope = weight.mul(distance.sub(state.offset)).mul(state.factor);
+        if BROKEN && (value == A::NEG_INFINITY || state.factor == A::ZERO) {
+            A::ZERO
+        } else {
+            slope
+        }
+    }
+}

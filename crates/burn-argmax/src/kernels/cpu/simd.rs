@@ -1,0 +1,122 @@
+//! Vectors of lanes, as fixed arrays that the compiler turns into the registers of the processor.
+
+use std::hint::black_box;
+
+use super::{Accumulator, Element};
+
+/// Elements side by side in a vector.
+pub(crate) const LANES: usize = 16;
+
+/// Compiles a function once for each instruction set, and picks at run time.
+macro_rules! vectorized {
+    ($($function:tt)*) => {
+        #[multiversion::multiversion(targets(
+            "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+fma+bmi1+bmi2",
+            "x86_64+avx2+fma+bmi1+bmi2"
+        ))]
+        $($function)*
+    };
+}
+
+/// Calls a function whose last generic arguments are whether the processor fuses multiplication and
+/// addition, and whether every number weighs the same.
+macro_rules! specialized {
+    ($fma:expr, $op:expr, $function:ident::<$($generic:tt),*>($($argument:expr),* $(,)?)) => {
+        match ($fma, $op.is_flat()) {
+            (true, false) => $function::<$($generic,)* true, false>($($argument),*),
+            (true, true) => $function::<$($generic,)* true, true>($($argument),*),
+            (false, false) => $function::<$($generic,)* false, false>($($argument),*),
+            (false, true) => $function::<$($generic,)* false, true>($($argument),*),
+        }
+    };
+}
+
+pub(crate) use {specialized, vectorized};
+
+/// A vector of elements, as sums take them.
+#[inline(always)]
+pub(crate) fn widened<T: Element, const N: usize>(chunk: &[T; N]) -> [T::Accumulator; N] {
+    let mut values = [T::Accumulator::ZERO; N];
+    for lane in 0..N {
+        values[lane] = chunk[lane].widen();
+    }
+    values
+}
+
+/// The last elements of a line, and masks in the lanes beyond: they weigh nothing.
+#[inline(always)]
+pub(crate) fn filled_up<T: Element, const N: usize>(tail: &[T]) -> [T::Accumulator; N] {
+    let mut values = [T::Accumulator::NEG_INFINITY; N];
+    for (lane, value) in values.iter_mut().zip(tail) {
+        *lane = value.widen();
+    }
+    values
+}
+
+#[inline(always)]
+pub(crate) fn raise<A: Accumulator>(max: &mut [A; LANES], values: [A; LANES]) {
+    for lane in 0..LANES {
+        max[lane] = larger(max[lane], values[lane]);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn larger<A: Accumulator>(a: A, b: A) -> A {
+    if b > a { b } else { a }
+}
+
+#[inline(always)]
+pub(crate) fn smaller<A: Accumulator>(a: A, b: A) -> A {
+    if b < a { b } else { a }
+}
+
+/// Combines lanes by halves: a chain of as many steps as there are lanes would cost a short row
+/// more than its elements.
+#[inline(always)]
+pub(crate) fn fold<A: Copy, const N: usize>(lanes: [A; N], combine: impl Fn(A, A) -> A) -> A {
+    // Seen together with the loop before it, the compiler would permute the lanes in every turn of
+    // the loop to suit the halves.
+    let mut lanes = black_box(lanes);
+    let mut half = N / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = combine(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// The sum of lanes: by halves as they are, and in double precision once they are few.
+#[inline(always)]
+pub(crate) fn total<A: Accumulator, const N: usize>(lanes: [A; N]) -> f64 {
+    const FEW: usize = 8;
+    const { assert!(N == 2 * FEW) };
+    let lanes = black_box(lanes);
+    let mut few = [0.0; FEW];
+    for lane in 0..FEW {
+        few[lane] = lanes[lane].add(lanes[lane + FEW]).to_f64();
+    }
+    fold(few, |a, b| a + b)
+}
+
+/// Bytes of a line of the cache.
+#[cfg(target_arch = "x86_64")]
+const CACHE_LINE: usize = 64;
+
+/// Asks for as much memory as the values take, from so many bytes after their first: what the
+/// processor foresees by itself ends with a page, and is not far enough ahead of a loop that does
+/// little with each element.
+#[inline(always)]
+pub(crate) fn prefetch<T: ?Sized>(values: &T, ahead: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..size_of_val(values)).step_by(CACHE_LINE) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+
+        let ahead = std::ptr::from_ref(values).wrapping_byte_add(ahead + line);
+        // SAFETY: a hint, which reads nothing, for any address whatever.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(ahead.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (values, ahead);
+}

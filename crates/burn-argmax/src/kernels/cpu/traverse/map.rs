@@ -1,0 +1,189 @@
+//! Maps of every line.
+
+use multiversion::target::target_cfg_f;
+
+use super::{
+    LineOp, LineState, Slot, Source,
+    coordinate::Index,
+    map_columns::map_columns,
+    map_rows::{Here, IndexDistances, map_piece, map_row},
+    narrow_columns::state_of_rows,
+    pieces::{Part, parts},
+    transposed_rows::{Transposer, index_of, map_transposed},
+};
+use crate::kernels::cpu::{
+    Element, Lines, check_length,
+    plan::Path,
+    share::{filled, share},
+    simd::{LANES, specialized, vectorized},
+};
+
+/// The map of values, from the state of their lines and the upstream gradient.
+pub(crate) fn map<T, O, const SUMS: usize, const STATE: usize>(
+    values: &[T],
+    state: &[T::Accumulator],
+    grad: &[T],
+    lines: Lines,
+    op: O,
+) -> Vec<T>
+where
+    T: Element,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    let fill = |out: &mut [_]| map_to(out, values, state, grad, lines, op);
+    // SAFETY: `map_to` goes over all lines, and writes every element of each.
+    unsafe { filled(values.len(), fill) }
+}
+
+/// [`map`], which takes the place of the values: no memory of its own.
+pub(crate) fn map_in_place<T, O, const SUMS: usize, const STATE: usize>(
+    values: &mut [T],
+    state: &[T::Accumulator],
+    grad: &[T],
+    lines: Lines,
+    op: O,
+) where
+    T: Element,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    map_to(values, Here, state, grad, lines, op);
+}
+
+fn map_to<T, S, L, O, const SUMS: usize, const STATE: usize>(
+    out: &mut [S],
+    source: L,
+    state: &[T::Accumulator],
+    grad: &[T],
+    lines: Lines,
+    op: O,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Source<T, S>,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    check_length("logits", out.len(), lines.elements());
+    check_length("state", state.len(), STATE * lines.count());
+    check_length("grad", grad.len(), lines.count());
+    if let Path::Columns | Path::ColumnPieces = lines.path() {
+        return map_columns(out, source, state, Some(grad), lines, Index, op);
+    }
+    let n = lines.n;
+    let state = state_of_rows(state, lines, STATE);
+    let (states, _) = state.as_chunks::<STATE>();
+    if lines.exceed_a_task() {
+        share(parts(out, lines), lines.elements(), |part| {
+            let Part { line, start, slots } = part;
+            let source = source.part(line * n + start * lines.inner, slots.len());
+            let line_state = |line: usize| LineState::new(op, states[line], grad[line].widen());
+            if lines.inner == 1 {
+                let state = line_state(line);
+                return map_piece(slots, source, IndexDistances::new(start, state), state, op);
+            }
+            let height = lines.height(slots.len());
+            lines.map_source(slots, source, |rows| {
+                for (row, rows) in rows.chunks_exact_mut(height).enumerate() {
+                    let state = line_state(line + row);
+                    map_piece(rows, Here, IndexDistances::new(start, state), state, op);
+                }
+            });
+        });
+    } else {
+        let rows = lines.in_a_task();
+        let tasks = out
+            .chunks_mut(rows * n)
+            .zip(states.chunks(rows).zip(grad.chunks(rows)))
+            .enumerate();
+        share(tasks, lines.elements(), |(task, (out, (states, grad)))| {
+            let source = source.part(task * rows * n, out.len());
+            if lines.inner == 1 {
+                return map_rows(out, source, n, states, grad, op);
+            }
+            lines.map_source(out, source, |rows| {
+                map_rows(rows, Here, n, states, grad, op);
+            });
+        });
+    }
+}
+
+vectorized! {
+    fn map_rows<T, S, L, O, const SUMS: usize, const STATE: usize>(
+        out: &mut [S],
+        source: L,
+        n: usize,
+        states: &[[T::Accumulator; STATE]],
+        grad: &[T],
+        op: O,
+    ) where
+        T: Element,
+        S: Slot<T>,
+        L: Source<T, S>,
+        O: LineOp<T::Accumulator, SUMS, STATE>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        if n < LANES {
+            specialized!(fma, op, map_short::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
+        } else {
+            specialized!(fma, op, map_each::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
+        }
+    }
+}
+
+#[inline(always)]
+fn map_each<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+    out: &mut [S],
+    source: L,
+    n: usize,
+    states: &[[T::Accumulator; STATE]],
+    grad: &[T],
+    op: O,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Source<T, S>,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    let rows = out.chunks_exact_mut(n).zip(states.iter().zip(grad));
+    for (row, (out, (state, grad))) in rows.enumerate() {
+        let state = LineState::new(op, *state, grad.widen());
+        let distances = IndexDistances::new(0, state);
+        let source = source.part(row * n, n);
+        map_row::<T, _, _, _, O, SUMS, STATE, FMA, FLAT>(out, source, distances, state, op);
+    }
+}
+
+#[inline(always)]
+fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+    out: &mut [S],
+    source: L,
+    n: usize,
+    states: &[[T::Accumulator; STATE]],
+    grad: &[T],
+    op: O,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Source<T, S>,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    let mut transposer = Transposer::<T>::new();
+    let groups = out
+        .chunks_mut(LANES * n)
+        .zip(states.chunks(LANES).zip(grad.chunks(LANES)));
+    for (group, (out, (states, grads))) in groups.enumerate() {
+        let source = source.part(group * LANES * n, out.len());
+        let columns = transposer.transpose(source.all(out), n);
+        let mut entries = [[T::Accumulator::ONE; LANES]; STATE];
+        for (lane, state) in states.iter().enumerate() {
+            for (entry, value) in entries.iter_mut().zip(state) {
+                entry[lane] = *value;
+            }
+        }
+        let mut grad = [T::Accumulator::ZERO; LANES];
+        for (grad, upstream) in grad.iter_mut().zip(grads) {
+            *grad = upstream.widen();
+        }
+        map_transposed::<_, O, SUMS, STATE, FMA, FLAT>(columns, index_of, entries, grad, op);
+        transposer.transpose_back(out, n);
+    }
+}

@@ -1,0 +1,29 @@
+//! How lines are walked: memory, maxima and their places, tails, what is read ahead, and tasks.
+
+mod block;
+mod column_block;
+mod columns;
+mod coordinate;
+mod grouped_rows;
+mod line_op;
+mod map;
+mod map_columns;
+mod map_rows;
+mod narrow_columns;
+mod peaks;
+mod pieces;
+mod reduce;
+mod reduce_map;
+mod rows;
+mod transposed_rows;
+
+pub(super) use block::{Block, peak_of};
+pub(super) use coordinate::{Coordinate, Index};
+pub(super) use line_op::{LaneStates, LineOp, LineState, Partial, Partials, finite_max};
+pub(super) use map::{map, map_in_place};
+pub(super) use map_rows::{Here, Slot, Source};
+pub(super) use peaks::{ColumnPeaks, long_peaks, map_columns, row_peak, short_row_indices};
+pub(super) use pieces::{Part, parts, pieces, reduce_pieces};
+pub(super) use reduce::reduce;
+pub(super) use reduce_map::reduce_and_map;
+pub(super) use transposed_rows::{Transposer, nan_or_peak_transposed};

@@ -1,0 +1,146 @@
+//! Reductions of rows, block by block.
+
+use multiversion::target::target_cfg_f;
+
+use super::{
+    LineOp, Partial,
+    block::{Block, GROUP, Top},
+    coordinate::Coordinate,
+    finite_max,
+};
+use crate::kernels::cpu::{
+    Accumulator, Element,
+    plan::{AHEAD, BLOCK},
+    simd::{LANES, prefetch, raise, specialized, total, vectorized, widened},
+};
+
+vectorized! {
+    /// [`reduce_row`] of one row, or of a piece that begins in place `start` of it.
+    pub(super) fn reduce_piece<T, C, O, const SUMS: usize, const STATE: usize>(
+        piece: &[T],
+        coordinate: C,
+        op: O,
+        start: usize,
+    ) -> Partial<SUMS>
+    where
+        T: Element,
+        C: Coordinate<T::Accumulator>,
+        O: LineOp<T::Accumulator, SUMS, STATE>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, op, reduce_alone::<T, C, O, SUMS, STATE>(piece, coordinate, op, start))
+    }
+}
+
+#[inline(always)]
+fn reduce_alone<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+    piece: &[T],
+    coordinate: C,
+    op: O,
+    start: usize,
+) -> Partial<SUMS>
+where
+    T: Element,
+    C: Coordinate<T::Accumulator>,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    let mut top = Top::NONE;
+    reduce_row::<T, C, O, SUMS, STATE, FMA, FLAT>(piece, &[], &mut top, coordinate, op, start)
+}
+
+/// Reduces a row, or a piece of one that begins in place `start` of it.
+///
+/// `top` is what has been seen of its first block, and becomes what has been seen of the first of
+/// `later`, which is reduced next: memory is read while weights are computed.
+#[inline(always)]
+pub(super) fn reduce_row<
+    T,
+    C,
+    O,
+    const SUMS: usize,
+    const STATE: usize,
+    const FMA: bool,
+    const FLAT: bool,
+>(
+    row: &[T],
+    later: &[T],
+    top: &mut Top<T::Accumulator>,
+    coordinate: C,
+    op: O,
+    start: usize,
+) -> Partial<SUMS>
+where
+    T: Element,
+    C: Coordinate<T::Accumulator>,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    let mut total = Partial::EMPTY;
+    for (index, block) in row.chunks(BLOCK).enumerate() {
+        let done = (index + 1) * BLOCK;
+        let later = if done < row.len() {
+            &row[done..]
+        } else {
+            later
+        };
+        let later = &later[..later.len().min(BLOCK)];
+        let start = start + index * BLOCK;
+        let block = Block::new(block);
+        let (max, place) = top.peak_of(block);
+        *top = Top::NONE;
+        if max.to_f64() > total.max {
+            total = total.raised(max.to_f64(), coordinate.at(start + place), op);
+        }
+        let sums = sum_block::<T, C, O, SUMS, STATE, FMA, FLAT>(
+            block, later, top, coordinate, &total, op, start,
+        );
+        total.add(sums);
+    }
+    total
+}
+
+/// The sums of a block that begins in place `start`, about the maximum of `about`.
+#[inline(always)]
+fn sum_block<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+    block: Block<T>,
+    later: &[T],
+    top: &mut Top<T::Accumulator>,
+    coordinate: C,
+    about: &Partial<SUMS>,
+    op: O,
+    start: usize,
+) -> [f64; SUMS]
+where
+    T: Element,
+    C: Coordinate<T::Accumulator>,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    let max = [finite_max(T::Accumulator::from_f64(about.max)); LANES];
+    let center = T::Accumulator::from_f64(about.center - coordinate.origin(start));
+    let mut sums = [[T::Accumulator::ZERO; LANES]; SUMS];
+    let mut next = coordinate.begin(center);
+    let groups = block.chunks.as_chunks::<GROUP>().0.iter();
+    let later = later.as_chunks::<LANES>().0.as_chunks::<GROUP>().0;
+    let mut place = start;
+    for (chunks, later) in groups.zip(later) {
+        let mut raised = [T::Accumulator::NEG_INFINITY; LANES];
+        for chunk in 0..GROUP {
+            prefetch(&later[chunk], AHEAD);
+            raise(&mut raised, widened(&later[chunk]));
+            let distances = coordinate.distances(&mut next, place, center);
+            op.observe::<FMA, FLAT>(&mut sums, widened(&chunks[chunk]), max, distances);
+            place += LANES;
+        }
+        top.observe(raised);
+    }
+    for chunk in &block.chunks[(place - start) / LANES..] {
+        let distances = coordinate.distances(&mut next, place, center);
+        op.observe::<FMA, FLAT>(&mut sums, widened(chunk), max, distances);
+        place += LANES;
+    }
+    if let Some(tail) = block.tail {
+        let count = block.len - (place - start);
+        let distances = coordinate.last_distances(&next, place, count, center);
+        op.observe::<FMA, FLAT>(&mut sums, tail, max, distances);
+    }
+    sums.map(total)
+}

@@ -1,0 +1,223 @@
+//! Short rows, sixteen at a time, transposed so that lanes run across them: a vector along one would be
+//! mostly empty, and its lanes would have to be folded for a few elements.
+
+use super::{LaneStates, LineOp, Partials, Slot, finite_max};
+use crate::kernels::cpu::{
+    Accumulator, Element,
+    plan::{AHEAD, SHORT},
+    simd::{LANES, prefetch, raise},
+};
+
+/// Elements of a line that are moved together.
+const QUAD: usize = 4;
+
+/// Where rows are transposed: in the first cache, since to wait for memory quad by quad takes longer;
+/// then the quads in the same place of [`LANES`] lines beside each other; then the elements.
+pub(crate) struct Transposer<T: Element> {
+    lines: [T; LANES * SHORT],
+    quads: [[[T; QUAD]; LANES]; SHORT / QUAD],
+    columns: [[T::Accumulator; LANES]; SHORT],
+}
+
+impl<T: Element> Transposer<T> {
+    #[inline(always)]
+    pub fn new() -> Self {
+        Self {
+            lines: [T::ZERO; LANES * SHORT],
+            quads: [[[T::ZERO; QUAD]; LANES]; SHORT / QUAD],
+            columns: [[T::Accumulator::ZERO; LANES]; SHORT],
+        }
+    }
+
+    /// Transposes rows of `n` elements, no more than [`LANES`] of them. Anything is in the lanes beyond.
+    #[inline(always)]
+    pub fn transpose(&mut self, lines: &[T], n: usize) -> &mut [[T::Accumulator; LANES]] {
+        let near = &mut self.lines[..lines.len()];
+        near.copy_from_slice(lines);
+        prefetch(lines, AHEAD);
+        let lines = near;
+        let quads = &mut self.quads[..n / QUAD];
+        let (columns, last) = self.columns[..n].split_at_mut(quads.len() * QUAD);
+        for (lane, line) in lines.chunks_exact(n).enumerate().take(LANES) {
+            let (chunks, rest) = line.as_chunks();
+            for (quad, chunk) in quads.iter_mut().zip(chunks) {
+                quad[lane] = *chunk;
+            }
+            for (column, value) in last.iter_mut().zip(rest) {
+                column[lane] = value.widen();
+            }
+        }
+        for (columns, quad) in columns.as_chunks_mut::<QUAD>().0.iter_mut().zip(quads) {
+            for lane in 0..LANES {
+                for place in 0..QUAD {
+                    columns[place][lane] = quad[lane][place].widen();
+                }
+            }
+        }
+        &mut self.columns[..n]
+    }
+
+    /// Transposes back what is where [`transpose`](Self::transpose) left it.
+    #[inline(always)]
+    pub fn transpose_back<S: Slot<T>>(&mut self, out: &mut [S], n: usize) {
+        let quads = &mut self.quads[..n / QUAD];
+        let (columns, last) = self.columns[..n].split_at(quads.len() * QUAD);
+        for (columns, quad) in columns.as_chunks::<QUAD>().0.iter().zip(&mut *quads) {
+            for lane in 0..LANES {
+                for place in 0..QUAD {
+                    quad[lane][place] = T::narrow(columns[place][lane]);
+                }
+            }
+        }
+        let near = &mut self.lines[..out.len()];
+        for (lane, line) in near.chunks_exact_mut(n).enumerate().take(LANES) {
+            let (chunks, rest) = line.as_chunks_mut();
+            for (quad, chunk) in quads.iter().zip(chunks) {
+                *chunk = quad[lane];
+            }
+            for (column, value) in last.iter().zip(rest) {
+                *value = T::narrow(column[lane]);
+            }
+        }
+        S::put_all(out, near);
+    }
+}
+
+/// The largest value of each row that is not NaN.
+#[inline(always)]
+fn maxima<A: Accumulator>(columns: &[[A; LANES]]) -> [A; LANES] {
+    let mut max = [A::NEG_INFINITY; LANES];
+    for values in columns {
+        raise(&mut max, *values);
+    }
+    max
+}
+
+/// The sums of each row.
+#[inline(always)]
+pub(super) fn reduce_transposed<
+    A,
+    O,
+    const SUMS: usize,
+    const STATE: usize,
+    const FMA: bool,
+    const FLAT: bool,
+>(
+    columns: &[[A; LANES]],
+    coordinates: impl Fn(usize) -> [A; LANES],
+    op: O,
+) -> Partials<A, SUMS>
+where
+    A: Accumulator,
+    O: LineOp<A, SUMS, STATE>,
+{
+    let max = maxima(columns);
+    // From the last to the first, so that the first of equal maxima is left.
+    let mut center = coordinates(0);
+    for (place, values) in columns.iter().enumerate().rev() {
+        let coordinates = coordinates(place);
+        for lane in 0..LANES {
+            let hit = values[lane] == max[lane];
+            center[lane] = if hit { coordinates[lane] } else { center[lane] };
+        }
+    }
+    let about = max.map(finite_max);
+    let mut sums = [[A::ZERO; LANES]; SUMS];
+    for (place, values) in columns.iter().enumerate() {
+        let mut distances = coordinates(place);
+        for lane in 0..LANES {
+            distances[lane] = distances[lane].sub(center[lane]);
+        }
+        op.observe::<FMA, FLAT>(&mut sums, *values, about, distances);
+    }
+    Partials::new(max, center, sums)
+}
+
+/// The map of each row, in the place of its values.
+#[inline(always)]
+pub(super) fn map_transposed<
+    A,
+    O,
+    const SUMS: usize,
+    const STATE: usize,
+    const FMA: bool,
+    const FLAT: bool,
+>(
+    columns: &mut [[A; LANES]],
+    coordinates: impl Fn(usize) -> [A; LANES],
+    state: [[A; LANES]; STATE],
+    grad: [A; LANES],
+    op: O,
+) where
+    A: Accumulator,
+    O: LineOp<A, SUMS, STATE>,
+{
+    let states = LaneStates::new(op, state, grad);
+    if states.broken {
+        fill::<A, O, SUMS, STATE, FMA, FLAT, true>(columns, coordinates, &states, op);
+    } else {
+        fill::<A, O, SUMS, STATE, FMA, FLAT, false>(columns, coordinates, &states, op);
+    }
+}
+
+#[inline(always)]
+fn fill<
+    A,
+    O,
+    const SUMS: usize,
+    const STATE: usize,
+    const FMA: bool,
+    const FLAT: bool,
+    const BROKEN: bool,
+>(
+    columns: &mut [[A; LANES]],
+    coordinates: impl Fn(usize) -> [A; LANES],
+    states: &LaneStates<A>,
+    op: O,
+) where
+    A: Accumulator,
+    O: LineOp<A, SUMS, STATE>,
+{
+    for (place, values) in columns.iter_mut().enumerate() {
+        let coordinates = coordinates(place);
+        for lane in 0..LANES {
+            let state = states.lane(lane);
+            let distance = coordinates[lane].sub(state.center);
+            values[lane] = op.map::<FMA, FLAT, BROKEN>(state, values[lane], distance);
+        }
+    }
+}
+
+/// The first NaN of each line and its place, else the same of its largest value.
+#[inline(always)]
+pub(crate) fn nan_or_peak_transposed<A: Accumulator>(
+    columns: &[[A; LANES]],
+) -> ([A; LANES], [i32; LANES]) {
+    let mut peak = maxima(columns);
+    let mut first = [0; LANES];
+    let mut first_nan = [i32::MAX; LANES];
+    for (place, values) in columns.iter().enumerate().rev() {
+        let place = place as i32;
+        for lane in 0..LANES {
+            let (value, hit) = (values[lane], values[lane] == peak[lane]);
+            first[lane] = if hit { place } else { first[lane] };
+            first_nan[lane] = if value.is_nan() {
+                place
+            } else {
+                first_nan[lane]
+            };
+        }
+    }
+    for lane in 0..LANES {
+        let is_nan = first_nan[lane] < i32::MAX;
+        peak[lane] = if is_nan { A::NAN } else { peak[lane] };
+        first[lane] = if is_nan { first_nan[lane] } else { first[lane] };
+    }
+    (peak, first)
+}
+
+/// The index of neighboring elements of rows side by side.
+#[inline(always)]
+pub(super) fn index_of<A: Accumulator>(place: usize) -> [A; LANES] {
+    [A::from_i32(place as i32); LANES]
+}
