@@ -4,24 +4,24 @@
 
 /// The expected index under `softmax(beta * row)`.
 pub fn soft_argmax(row: &[f64], beta: f64) -> f64 {
-    let centre = first_maximum(row) as f64;
+    let center = first_maximum(row) as f64;
     // About the largest entry, so that the sum itself loses nothing at a large index.
     let offset: f64 = softmax(row, beta)
         .iter()
         .enumerate()
-        .map(|(i, p)| p * (i as f64 - centre))
+        .map(|(i, p)| p * (i as f64 - center))
         .sum();
-    centre + offset
+    center + offset
 }
 
 /// The gradient of `upstream * soft_argmax(row)`.
 pub fn soft_argmax_gradient(row: &[f64], beta: f64, upstream: f64) -> Vec<f64> {
-    let centre = first_maximum(row) as f64;
-    let offset = soft_argmax(row, beta) - centre;
+    let center = first_maximum(row) as f64;
+    let offset = soft_argmax(row, beta) - center;
     softmax(row, beta)
         .iter()
         .enumerate()
-        .map(|(j, p)| upstream * beta * p * (j as f64 - centre - offset))
+        .map(|(j, p)| upstream * beta * p * (j as f64 - center - offset))
         .collect()
 }
 
