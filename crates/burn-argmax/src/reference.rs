@@ -1,10 +1,7 @@
 //! The composed code on tensors, for the tests and the benchmarks. No part of the public API: it may
 //! change in any version.
 
-use burn_core::{
-    backend::Dispatch,
-    tensor::Tensor,
-};
+use burn_core::{backend::Dispatch, tensor::Tensor};
 
 use crate::{
     Coordinates, SpatialSoftArgmaxMoments, Surrogate,

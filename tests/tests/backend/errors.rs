@@ -2,7 +2,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, spatial_soft_argmax,
+    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, sign_one_hot,
+    soft_argmax, soft_argmax_moments, soft_argmax_over, spatial_soft_argmax,
     spatial_soft_argmax_moments, straight_through_one_hot, windowed_soft_argmax,
     windowed_spatial_soft_argmax,
 };

@@ -22,11 +22,7 @@ use super::{
 use crate::Surrogate;
 
 /// The expected index.
-pub fn soft_argmax<B: Backend>(
-    logits: FloatTensor<B>,
-    dim: usize,
-    beta: f64,
-) -> FloatTensor<B> {
+pub fn soft_argmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> FloatTensor<B> {
     let constant = B::float_detach(logits.clone());
     let (index, state) = soft_argmax_forward::<B>(constant.clone(), dim, beta);
     if !B::ad_enabled(&logits.device()) {
@@ -106,7 +102,10 @@ pub fn softmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> Flo
         return probabilities;
     }
     let blocked = is_mask::<B>(constant);
-    add::<B>(probabilities, softmax_term::<B>(logits, blocked, &rows, dim))
+    add::<B>(
+        probabilities,
+        softmax_term::<B>(logits, blocked, &rows, dim),
+    )
 }
 
 /// The term that has the gradient of a softmax.

@@ -95,11 +95,7 @@ impl<B: Backend> Rows<B> {
 
     /// The gradient from slopes times their upstream gradients: exactly 0 at a mask, and in a row
     /// whose upstream gradient is `silent`.
-    pub(super) fn gradient(
-        &self,
-        slopes: FloatTensor<B>,
-        silent: BoolTensor<B>,
-    ) -> FloatTensor<B> {
+    pub(super) fn gradient(&self, slopes: FloatTensor<B>, silent: BoolTensor<B>) -> FloatTensor<B> {
         let gradient = B::float_mul_scalar(slopes, self.root_beta().into());
         let silent = B::bool_expand(silent, gradient.shape());
         B::float_mask_fill(

@@ -54,7 +54,6 @@ pub fn spatial_softmax<const D: usize>(heatmaps: Tensor<D>, beta: f64) -> Tensor
     let positions: usize = shape[2..].iter().product();
     let flat = heatmaps.reshape([shape[0], shape[1], positions]);
     let flat = flat.dequantize().into_dispatch();
-    let probabilities: Tensor<3> =
-        Tensor::from_dispatch(graph::softmax::<Dispatch>(flat, 2, beta));
+    let probabilities: Tensor<3> = Tensor::from_dispatch(graph::softmax::<Dispatch>(flat, 2, beta));
     probabilities.reshape(shape)
 }
