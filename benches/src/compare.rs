@@ -174,7 +174,7 @@ impl Bench<'_> {
     /// Times of wrong results are worth nothing.
     fn check<const D: usize>(&self, x: &Tensor<D>, dim: usize) -> Result<()> {
         let ours = self.op.apply(Variant::Ours, x.clone(), dim);
-        // In units of the output: the index, or 1. The composition sums uncentred, and its
+        // In units of the output: the index, or 1. The composition sums uncentered, and its
         // softmax of a long row rounds.
         let tolerance = match self.op {
             Op::SoftArgmax | Op::SpatialSoftArgmax => 1e-4 * x.dims()[dim] as f64,

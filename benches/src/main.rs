@@ -16,7 +16,7 @@
 //! * *ours*: `burn_argmax::*`.
 //! * *composition*: what users write today ([`cases::naive`]). The official yardstick.
 //! * *reference*: `burn_argmax::reference::*`, plain tensor operations too, but with the
-//!   semantics of ours (no overflow, centred sums, exact one-hots).
+//!   semantics of ours (no overflow, centered sums, exact one-hots).
 //! * *limit*: the time that the machine needs to move the operator's least traffic ([`limits`]).
 //!
 //! Times are medians, with the 10th and 90th percentiles beside them. The result of a pass is

@@ -19,6 +19,9 @@ pub fn flex() -> Option<Device> {
     Some(Device::flex())
 }
 
+/// Whether burn-argmax was compiled for none of the backends.
+pub const UNLISTED: bool = cfg!(feature = "unlisted");
+
 /// A backend that burn-argmax was not compiled for.
 #[cfg(feature = "unlisted")]
 pub fn unlisted() -> Option<Device> {

@@ -1,6 +1,6 @@
 //! Position moments of one heatmap, in `f64`, as their formulas read.
 
-use crate::oracle::softmax;
+use crate::oracle::{gradient, softmax};
 
 /// The mean of a position and its covariance, axes in the order x, y, z.
 pub struct Moments {
@@ -52,7 +52,13 @@ pub fn moments_gradient(
 ) -> Vec<f64> {
     let p = softmax(map, beta);
     let Moments { mean, covariance } = moments(map, sizes, beta);
-    let slope = |at: &[f64]| {
+    let positions = positions(sizes);
+    let mut upstream = mean_upstream
+        .iter()
+        .chain(covariance_upstream.iter().flatten());
+    let silent = upstream.all(|&g| g == 0.0);
+    gradient(map, silent, |j| {
+        let at = &positions[j];
         let mut slope = 0.0;
         for a in 0..sizes.len() {
             slope += mean_upstream[a] * (at[a] - mean[a]);
@@ -61,12 +67,8 @@ pub fn moments_gradient(
                 slope += covariance_upstream[a][b] * (product - covariance[a][b]);
             }
         }
-        slope
-    };
-    p.iter()
-        .zip(positions(sizes))
-        .map(|(p, at)| beta * p * slope(&at))
-        .collect()
+        beta * p[j] * slope
+    })
 }
 
 #[cfg(test)]

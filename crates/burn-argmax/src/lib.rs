@@ -51,7 +51,7 @@
 //! No backend is enabled by default; name the one that Burn itself was given: `ndarray`, `flex`,
 //! `wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`. Each brings the fused kernels for
 //! that backend. `tch` and `remote`, and any backend that Burn has and this crate was not given,
-//! are served by [plain tensor operations](mod@reference) with the same results.
+//! are served by plain tensor operations with the same results.
 //! `autodiff`, `fusion` and `std` (all on by default) mirror Burn's features of the same names; a
 //! program that turns `fusion` off in Burn turns it off here too.
 
@@ -72,7 +72,9 @@ pub mod nn;
     allow(unused_variables)
 )]
 mod ops;
+#[doc(hidden)]
 pub mod reference;
 
 pub use functions::*;
+#[doc(hidden)]
 pub use ops::ArgmaxOps;

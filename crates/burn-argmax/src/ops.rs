@@ -11,21 +11,26 @@ pub(crate) const fn spatial_moments_len(covariance: bool) -> usize {
     if covariance { 9 } else { 3 }
 }
 
-/// Numbers of the state of a map: `max sum`, the centre, the offset, and the covariances.
+/// Numbers of the state of a map: `max sum`, the center, the offset, and the covariances.
+#[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) const fn spatial_state_len(covariance: bool) -> usize {
     if covariance { 14 } else { 8 }
 }
 
-/// What a backend may override: the operators on its own tensors.
+/// What a backend may override: the operators on its own tensors. No part of the public API: it may
+/// change in any version.
 ///
 /// Every method has a body of plain tensor operations. `dim` is in range and has at least one
 /// entry, `beta` is finite and not negative, and the tensor has at least one element: the public
-/// functions have seen to it.
+/// functions have seen to it. What else a backend needs to hold, it asserts.
 ///
 /// A *row* is a line of `logits` along `dim`. The *state* of [`soft_argmax_forward`] has the shape
 /// of `logits` with `dim` of size 4, and holds for each row, in the dtype that sums run in:
-/// `[max, sum, centre, offset]`, where `sum = sum_i exp(beta * (x_i - max))`, `centre` is the index
-/// that the sums are taken about, and `centre + offset` is the result.
+/// `[max, sum, center, offset]`, where `sum = sum_i exp(beta * (x_i - max))`, `center` is the index
+/// that the sums are taken about, and `center + offset` is the result.
+///
+/// A gradient is exactly 0 where a score is `-inf`, and in a row whose upstream gradient is exactly
+/// 0, whatever else these hold. In other rows with a NaN or `+inf` it is NaN.
 ///
 /// [`soft_argmax_forward`]: ArgmaxOps::soft_argmax_forward
 #[cfg_attr(
@@ -39,6 +44,7 @@ pub(crate) const fn spatial_state_len(covariance: bool) -> usize {
     Autodiff: cfg(feature = "autodiff"),
     Fusion: cfg(all(feature = "fusion", feature = "_cube-kernels")),
 )]
+#[doc(hidden)]
 pub trait ArgmaxOps: Backend {
     /// The expected index along `dim`.
     #[fusion(dtype = logits, shape = composed::with_dim_size(logits, *dim, 1))]
@@ -68,14 +74,15 @@ pub trait ArgmaxOps: Backend {
         composed::soft_argmax_backward::<Self>(logits, state, grad, dim, beta)
     }
 
-    /// The one-hot of the first maximum along `dim`, without a gradient.
+    /// 1 at the first maximum along `dim`, 0 elsewhere.
     #[fusion(dtype = values, shape = values)]
     fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
         composed::one_hot::<Self>(values, dim)
     }
 
-    /// The same, with the surrogate's gradient under autodiff, which alone looks at it.
-    #[fusion(dtype = logits, shape = logits)]
+    /// [`one_hot`](ArgmaxOps::one_hot) for a backend without gradients. Autodiff alone overrides it,
+    /// and looks at the surrogate.
+    #[fusion(default)]
     fn straight_through_one_hot(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -85,6 +92,7 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The vector-Jacobian product of `softmax(beta * logits)`: `beta * p * (grad - sum(grad * p))`.
+    /// The upstream gradient of a score of `-inf` takes no part in the sum.
     #[fusion(dtype = logits, shape = logits)]
     fn softmax_surrogate_backward(
         logits: FloatTensor<Self>,

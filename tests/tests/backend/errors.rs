@@ -2,8 +2,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, reference,
-    sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, spatial_soft_argmax,
+    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, sign_one_hot,
+    soft_argmax, soft_argmax_moments, soft_argmax_over, spatial_soft_argmax,
     spatial_soft_argmax_moments, straight_through_one_hot, windowed_soft_argmax,
     windowed_spatial_soft_argmax,
 };
@@ -45,16 +45,11 @@ fn beta_must_be_finite_and_not_negative() {
         let message = format!("beta must be finite and >= 0, got {shown}");
         let soft = format!("soft_argmax: {message}");
         assert_panics(|| soft_argmax(x(), 1, beta), &[&soft]);
-        assert_panics(|| reference::soft_argmax(x(), 1, beta), &[&soft]);
 
         let one_hot = format!("straight_through_one_hot: {message}");
         let surrogate = || Surrogate::Softmax { beta };
         assert_panics(
             || straight_through_one_hot(x(), 1, surrogate()),
-            &[&one_hot],
-        );
-        assert_panics(
-            || reference::straight_through_one_hot(x(), 1, surrogate()),
             &[&one_hot],
         );
     }
@@ -82,7 +77,6 @@ fn dim_must_be_in_range() {
     for (dim, shown) in [(2, "2"), (3, "3"), (-3, "-3")] {
         let soft = ["soft_argmax: dim ", shown, "0..2"];
         assert_panics(|| soft_argmax(x(), dim, 1.0), &soft);
-        assert_panics(|| reference::soft_argmax(x(), dim, 1.0), &soft);
 
         let one_hot = ["straight_through_one_hot: dim ", shown, "0..2"];
         let surrogate = Surrogate::Identity;
@@ -90,14 +84,9 @@ fn dim_must_be_in_range() {
             || straight_through_one_hot(x(), dim, surrogate.clone()),
             &one_hot,
         );
-        assert_panics(
-            || reference::straight_through_one_hot(x(), dim, surrogate.clone()),
-            &one_hot,
-        );
 
         let sign = ["sign_one_hot: dim ", shown, "0..2"];
         assert_panics(|| sign_one_hot(x(), dim), &sign);
-        assert_panics(|| reference::sign_one_hot(x(), dim), &sign);
     }
 }
 
@@ -111,21 +100,15 @@ fn dim_must_not_be_empty() {
 
         let soft = format!("soft_argmax: {message}");
         assert_panics(|| soft_argmax(x(), 0, 1.0), &[&soft]);
-        assert_panics(|| reference::soft_argmax(x(), 0, 1.0), &[&soft]);
 
         let one_hot = format!("straight_through_one_hot: {message}");
         assert_panics(
             || straight_through_one_hot(x(), 0, Surrogate::Identity),
             &[&one_hot],
         );
-        assert_panics(
-            || reference::straight_through_one_hot(x(), 0, Surrogate::Identity),
-            &[&one_hot],
-        );
 
         let sign = format!("sign_one_hot: {message}");
         assert_panics(|| sign_one_hot(x(), 0), &[&sign]);
-        assert_panics(|| reference::sign_one_hot(x(), 0), &[&sign]);
     }
 }
 

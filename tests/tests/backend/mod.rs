@@ -55,6 +55,7 @@ macro_rules! gradient {
             use super::device;
 
             include_files! {
+                contract in "gradient/contract.rs",
                 double_use in "gradient/double_use.rs",
                 dtypes in "gradient/dtypes.rs",
                 extremes in "gradient/extremes.rs",

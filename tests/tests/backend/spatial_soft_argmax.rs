@@ -272,8 +272,8 @@ fn extremes_of_long_maps() {
     });
 
     let got = spatial_soft_argmax_moments(heatmaps, 0.0, Coordinates::Index);
-    let centre = [255.5, 89.5];
-    let flat = [&centre, &centre, &mean[2], &mean[3]].map(|at| at.to_vec());
+    let center = [255.5, 89.5];
+    let flat = [&center, &center, &mean[2], &mean[3]].map(|at| at.to_vec());
     assert_within(&values(got.mean)[..8], &flat.concat(), |_| 4e-7 * 512.0);
 }
 

@@ -34,7 +34,7 @@ fn matches_the_oracle() {
 #[test]
 fn reference_matches_the_oracle() {
     let Some(device) = device() else { return };
-    for (shape, dim) in [([3, 1, 1025], 2), ([2, 31, 3], 1), ([0, 1, 31], 2)] {
+    for (shape, dim) in [([3, 1, 1025], 2), ([2, 31, 3], 1)] {
         let x = uniform(2, shape.iter().product());
         for surrogate in SURROGATES {
             let x_tensor = tensor(&x, shape, &device);

@@ -12,37 +12,37 @@ use burn_argmax_tests::{
 use super::device;
 
 /// A Gaussian peak of height 5 and width 2, over a background of 0.
-fn peak(size: usize, centre: f64) -> Vec<f64> {
+fn peak(size: usize, center: f64) -> Vec<f64> {
     (0..size)
-        .map(|i| 5.0 * (-(i as f64 - centre).powi(2) / 8.0).exp())
+        .map(|i| 5.0 * (-(i as f64 - center).powi(2) / 8.0).exp())
         .collect()
 }
 
 /// How far plain, windowed and debiased soft-argmax are from the peak of a line.
-fn errors_on_a_line(centre: f64, beta: f64, device: &Device) -> [f64; 3] {
-    let line: Vec<f32> = peak(64, centre).iter().map(|&x| x as f32).collect();
+fn errors_on_a_line(center: f64, beta: f64, device: &Device) -> [f64; 3] {
+    let line: Vec<f32> = peak(64, center).iter().map(|&x| x as f32).collect();
     let x = || tensor(&line, [1, 64], device);
     [
         soft_argmax(x(), 1, beta),
         windowed_soft_argmax(x(), 1, beta, 4),
         debiased_soft_argmax(x(), 1, beta),
     ]
-    .map(|got| values(got)[0] - centre)
+    .map(|got| values(got)[0] - center)
 }
 
 #[test]
 fn the_bias_is_cured() {
     let Some(device) = device() else { return };
     for beta in [0.2, 0.5, 1.0, 2.0] {
-        for centre in [12.3, 20.0, 31.7, 47.25] {
-            let errors = errors_on_a_line(centre, beta, &device);
+        for center in [12.3, 20.0, 31.7, 47.25] {
+            let errors = errors_on_a_line(center, beta, &device);
             let [plain, windowed, debiased] = errors;
             println!(
-                "beta {beta:<4} peak {centre:<6} {plain:>9.4} {windowed:>9.4} {debiased:>9.4}"
+                "beta {beta:<4} peak {center:<6} {plain:>9.4} {windowed:>9.4} {debiased:>9.4}"
             );
             assert!(debiased.abs() < 4e-3, "{errors:?}");
             assert!(windowed.abs() < 0.35, "{errors:?}");
-            if beta <= 1.0 && centre != 31.7 {
+            if beta <= 1.0 && center != 31.7 {
                 assert!(plain.abs() > 10.0 * debiased.abs(), "{errors:?}");
             }
         }

@@ -147,12 +147,10 @@ fn identity<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
         }
     }
 
-    let node = logits.node();
-    let one_hot = B::straight_through_one_hot(logits.into_primitive(), dim, Surrogate::Identity);
     IdentitySurrogate
-        .prepare::<C>([node])
+        .prepare::<C>([logits.node()])
         .compute_bound()
-        .stateless(one_hot)
+        .stateless(B::one_hot(logits.into_primitive(), dim))
 }
 
 fn softmax<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
@@ -180,9 +178,6 @@ fn softmax<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
         }
     }
 
-    let forward = |logits: FloatTensor<Autodiff<B, C>>| {
-        B::straight_through_one_hot(logits.into_primitive(), dim, Surrogate::Softmax { beta })
-    };
     match SoftmaxSurrogate
         .prepare::<C>([logits.node()])
         .compute_bound()
@@ -190,8 +185,8 @@ fn softmax<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
     {
         OpsKind::Tracked(mut prep) => {
             let id = prep.checkpoint(&logits);
-            prep.finish((id, dim, beta), forward(logits))
+            prep.finish((id, dim, beta), B::one_hot(logits.into_primitive(), dim))
         }
-        OpsKind::UnTracked(prep) => prep.finish(forward(logits)),
+        OpsKind::UnTracked(prep) => prep.finish(B::one_hot(logits.into_primitive(), dim)),
     }
 }

@@ -4,11 +4,12 @@ use alloc::{vec, vec::Vec};
 
 use burn_core::{
     backend::{Backend, TensorMetadata, tensor::FloatTensor},
-    tensor::{IntDType, Shape},
+    tensor::Shape,
 };
 
 use super::{
-    Dtypes, Rows, accumulator_dtype, accumulator_max, argmax, cast, entry_of, float_dtype, indices,
+    rows::{Rows, argmax, center},
+    tensors::{Dtypes, cast, entry_of, float_dtype, indices, is_silent, widen},
 };
 use crate::ops::SPATIAL_AXES as AXES;
 
@@ -27,6 +28,7 @@ pub(crate) fn spatial_metadata(
     burn_core::backend::fusion::custom::TensorSpec,
     burn_core::backend::fusion::custom::TensorSpec,
 ) {
+    use super::accumulator_dtype;
     use crate::ops::{spatial_moments_len, spatial_state_len};
     use burn_core::backend::fusion::custom::TensorSpec;
 
@@ -43,57 +45,26 @@ pub(crate) fn spatial_metadata(
     )
 }
 
-/// The softmax weights of every map, `[maps, positions]`, and the distance of every position from
-/// the map's centre along each axis, where they can be broadcast to `[maps, depth, height, width]`.
-struct Maps<B: Backend> {
-    rows: Rows<B>,
-    shape: Shape,
-    centre: [FloatTensor<B>; AXES],
-    distances: [FloatTensor<B>; AXES],
+/// Numbers of the maps, `[maps, 1]`, where they can be broadcast to `[maps, depth, height, width]`.
+fn of_maps<B: Backend>(numbers: FloatTensor<B>) -> FloatTensor<B> {
+    let maps = numbers.shape()[0];
+    B::float_reshape(numbers, Shape::from([maps, 1, 1, 1]))
 }
 
-impl<B: Backend> Maps<B> {
-    fn new(rows: Rows<B>, shape: Shape, centre: [FloatTensor<B>; AXES]) -> Self {
-        let device = rows.weights.device();
-        let dtype = float_dtype(rows.weights.dtype());
-        let int = Dtypes::of::<B>(&device).int;
-        let distances = core::array::from_fn(|axis| {
-            let indices = indices::<B>(&shape, DIM_OF_AXIS[axis], &device, int);
-            let centre = B::float_reshape(centre[axis].clone(), Shape::from([shape[0], 1, 1, 1]));
-            B::float_sub(B::int_into_float(indices, dtype), centre)
-        });
-        Self {
-            rows,
-            shape,
-            centre,
-            distances,
-        }
-    }
-
-    /// The weighted mean of what has an entry for each position, `[maps, 1]`.
-    fn mean(&self, values: FloatTensor<B>) -> FloatTensor<B> {
-        let values = B::float_expand(values, self.shape.clone());
-        let values = B::float_reshape(values, self.rows.weights.shape());
-        self.rows.offset(values)
-    }
-
-    /// The distance from the mean, where the mean is at `offset` from the centre.
-    fn deviation(&self, axis: usize, offset: &FloatTensor<B>) -> FloatTensor<B> {
-        let offset = B::float_reshape(offset.clone(), Shape::from([self.shape[0], 1, 1, 1]));
-        B::float_sub(self.distances[axis].clone(), offset)
-    }
-}
-
+/// `[maps, positions]`.
 fn flat(shape: &Shape) -> Shape {
     Shape::from([shape[0], shape[1] * shape[2] * shape[3]])
 }
 
+/// What can be broadcast to `[maps, depth, height, width]`, as `[maps, positions]`.
+fn flatten<B: Backend>(values: FloatTensor<B>, shape: &Shape) -> FloatTensor<B> {
+    B::float_reshape(B::float_expand(values, shape.clone()), flat(shape))
+}
+
 /// The position of the maximum of every map along each axis, `[maps, 1]`.
-fn centres<B: Backend>(heatmaps: FloatTensor<B>, shape: &Shape) -> [FloatTensor<B>; AXES] {
-    let dtype = accumulator_dtype(heatmaps.dtype());
-    let device = heatmaps.device();
-    let int: IntDType = Dtypes::of::<B>(&device).int;
-    let argmax = B::float_into_int(argmax::<B>(heatmaps, 1), int);
+fn centers<B: Backend>(heatmaps: FloatTensor<B>, shape: &Shape) -> [FloatTensor<B>; AXES] {
+    let dtype = heatmaps.dtype();
+    let argmax = argmax::<B>(heatmaps, 1);
     let (height, width) = (shape[2] as i64, shape[3] as i64);
     let row = B::int_div_scalar(argmax.clone(), width.into());
     [
@@ -101,46 +72,65 @@ fn centres<B: Backend>(heatmaps: FloatTensor<B>, shape: &Shape) -> [FloatTensor<
         B::int_remainder_scalar(row.clone(), height.into()),
         B::int_div_scalar(row, height.into()),
     ]
-    .map(|centre| B::int_into_float(centre, dtype))
+    .map(|index| center::<B>(index, dtype))
 }
 
-pub(crate) fn spatial_moments<B: Backend>(
-    heatmaps: FloatTensor<B>,
-    covariance: bool,
-    beta: f64,
-) -> FloatTensor<B> {
-    spatial_moments_forward::<B>(heatmaps, covariance, beta).0
+/// The distance of every position from the center of its map along each axis.
+fn distances<B: Backend>(shape: &Shape, center: [FloatTensor<B>; AXES]) -> [FloatTensor<B>; AXES] {
+    let mut dims = DIM_OF_AXIS.into_iter();
+    center.map(|center| {
+        let dim = dims.next().expect("a dimension for each axis");
+        let int = Dtypes::of::<B>(&center.device()).int;
+        let dtype = float_dtype(center.dtype());
+        let indices = indices::<B>(shape, dim, &center.device(), int);
+        B::float_sub(B::int_into_float(indices, dtype), of_maps::<B>(center))
+    })
 }
 
-pub(crate) fn spatial_moments_forward<B: Backend>(
+/// The distance of every position from the mean, which is at `offset` from the center.
+fn deviations<B: Backend>(
+    distances: [FloatTensor<B>; AXES],
+    offset: &[FloatTensor<B>; AXES],
+) -> [FloatTensor<B>; AXES] {
+    let mut offset = offset.iter().cloned();
+    distances.map(|distance| {
+        let offset = offset.next().expect("an offset for each axis");
+        B::float_sub(distance, of_maps::<B>(offset))
+    })
+}
+
+/// The products of the deviations along two axes, in the order of the covariances.
+fn products<B: Backend>(deviations: &[FloatTensor<B>; AXES]) -> Vec<FloatTensor<B>> {
+    PAIRS
+        .into_iter()
+        .map(|(a, b)| B::float_mul(deviations[a].clone(), deviations[b].clone()))
+        .collect()
+}
+
+/// The moments, and the state for the backward pass.
+pub fn spatial_moments_forward<B: Backend>(
     heatmaps: FloatTensor<B>,
     covariance: bool,
     beta: f64,
 ) -> (FloatTensor<B>, FloatTensor<B>) {
     let (dtype, shape) = (heatmaps.dtype(), heatmaps.shape());
     let heatmaps = B::float_reshape(heatmaps, flat(&shape));
-    let centre = centres::<B>(B::float_detach(heatmaps.clone()), &shape);
+    let center = centers::<B>(heatmaps.clone(), &shape);
     let rows = Rows::<B>::new(heatmaps, 1, beta);
-    let maps = Maps::<B>::new(rows, shape, centre);
-    let offset: [FloatTensor<B>; AXES] =
-        core::array::from_fn(|axis| maps.mean(maps.distances[axis].clone()));
-    let second: Vec<FloatTensor<B>> = PAIRS
-        .into_iter()
-        .filter(|_| covariance)
-        .map(|(a, b)| {
-            maps.mean(B::float_mul(
-                maps.deviation(a, &offset[a]),
-                maps.deviation(b, &offset[b]),
-            ))
-        })
-        .collect();
+    let mean = |values| rows.offset(flatten::<B>(values, &shape));
+    let distances = distances::<B>(&shape, center.clone());
+    let offset = distances.clone().map(mean);
+    let mut second = Vec::new();
+    if covariance {
+        let deviations = deviations::<B>(distances, &offset);
+        second.extend(products::<B>(&deviations).into_iter().map(mean));
+    }
 
-    let mut moments: Vec<_> = (0..AXES)
-        .map(|axis| B::float_add(maps.centre[axis].clone(), offset[axis].clone()))
-        .collect();
-    moments.extend(second.iter().cloned());
-    let mut state = vec![maps.rows.max.clone(), maps.rows.sum.clone()];
-    state.extend(maps.centre);
+    let moments = center.iter().zip(&offset);
+    let moments = moments.map(|(center, offset)| B::float_add(center.clone(), offset.clone()));
+    let moments: Vec<_> = moments.chain(second.iter().cloned()).collect();
+    let mut state = vec![rows.max, rows.sum];
+    state.extend(center);
     state.extend(offset);
     state.extend(second);
     (
@@ -149,7 +139,8 @@ pub(crate) fn spatial_moments_forward<B: Backend>(
     )
 }
 
-pub(crate) fn spatial_moments_backward<B: Backend>(
+/// The gradient of the moments.
+pub fn spatial_moments_backward<B: Backend>(
     heatmaps: FloatTensor<B>,
     state: FloatTensor<B>,
     grad: FloatTensor<B>,
@@ -157,41 +148,41 @@ pub(crate) fn spatial_moments_backward<B: Backend>(
     beta: f64,
 ) -> FloatTensor<B> {
     let (dtype, shape) = (heatmaps.dtype(), heatmaps.shape());
-    let accumulator = accumulator_dtype(dtype).into();
-    let grad = cast::<B>(grad, accumulator);
-    let at = |entry| entry_of::<B>(state.clone(), 1, entry);
-    let upstream = |entry| {
-        let grad = entry_of::<B>(grad.clone(), 1, entry);
-        B::float_reshape(grad, Shape::from([shape[0], 1, 1, 1]))
-    };
-
-    let flattened = B::float_reshape(cast::<B>(heatmaps, accumulator), flat(&shape));
-    let rows = Rows::<B>::with_max(flattened, at(0), 1, beta);
-    let maps = Maps::<B>::new(rows, shape.clone(), [2, 3, 4].map(at));
-    let deviation: [FloatTensor<B>; AXES] =
-        core::array::from_fn(|axis| maps.deviation(axis, &at(2 + AXES + axis)));
-
-    let mut terms: Vec<FloatTensor<B>> = (0..AXES)
-        .map(|axis| B::float_mul(deviation[axis].clone(), upstream(axis)))
-        .collect();
-    if covariance {
-        for (entry, (a, b)) in PAIRS.into_iter().enumerate() {
-            let mean = B::float_reshape(at(2 + 2 * AXES + entry), Shape::from([shape[0], 1, 1, 1]));
-            let product = B::float_mul(deviation[a].clone(), deviation[b].clone());
-            terms.push(B::float_mul(
-                B::float_sub(product, mean),
-                upstream(AXES + entry),
-            ));
-        }
-    }
-    let slope = terms
+    let grad = widen::<B>(grad);
+    let (rows, slopes) = slopes::<B>(heatmaps, state, covariance, beta);
+    let slope = slopes
         .into_iter()
+        .enumerate()
+        .map(|(entry, slope)| B::float_mul(slope, entry_of::<B>(grad.clone(), 1, entry)))
         .reduce(B::float_add)
         .expect("there are axes");
-    let probability = B::float_div(maps.rows.weights, at(1));
-    let probability = B::float_reshape(probability, shape.clone());
-    // The weight comes first: where it is 0, the product stays 0 however large beta is.
-    let slope = B::float_mul(probability, B::float_expand(slope, shape));
-    let slope = B::float_mul_scalar(slope, beta.min(accumulator_max(dtype)).into());
-    cast::<B>(slope, dtype)
+    let gradient = rows.gradient(slope, is_silent::<B>(grad, 1));
+    cast::<B>(B::float_reshape(gradient, shape), dtype)
+}
+
+/// The slope of each moment along each score, `[maps, positions]`, but for a factor `sqrt(beta)`.
+pub(super) fn slopes<B: Backend>(
+    heatmaps: FloatTensor<B>,
+    state: FloatTensor<B>,
+    covariance: bool,
+    beta: f64,
+) -> (Rows<B>, Vec<FloatTensor<B>>) {
+    let shape = heatmaps.shape();
+    let at = |entry| entry_of::<B>(state.clone(), 1, entry);
+    let rows = Rows::<B>::with_max(B::float_reshape(heatmaps, flat(&shape)), at(0), 1, beta);
+    let distances = distances::<B>(&shape, [2, 3, 4].map(at));
+    let deviations = deviations::<B>(distances, &[5, 6, 7].map(at));
+    let mut from_mean = deviations.to_vec();
+    if covariance {
+        let products = products::<B>(&deviations).into_iter().enumerate();
+        from_mean.extend(
+            products.map(|(pair, product)| B::float_sub(product, of_maps::<B>(at(8 + pair)))),
+        );
+    }
+    let steepness = rows.steepness();
+    let slopes = from_mean
+        .into_iter()
+        .map(|distance| B::float_mul(steepness.clone(), flatten::<B>(distance, &shape)))
+        .collect();
+    (rows, slopes)
 }

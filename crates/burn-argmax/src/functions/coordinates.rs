@@ -9,7 +9,7 @@ use burn_core::{
 pub enum Coordinates {
     /// The pixel index `i`, from 0 to `n - 1`.
     Index,
-    /// `2 i / (n - 1) - 1`: the centres of the first and the last pixel are at -1 and 1. This is
+    /// `2 i / (n - 1) - 1`: the centers of the first and the last pixel are at -1 and 1. This is
     /// kornia's `normalized_coordinates`. The only pixel of an axis of one is at 0.
     AlignCorners,
     /// `(2 i + 1) / n - 1`: the borders of the image are at -1 and 1. This is dsntnn's

@@ -9,7 +9,7 @@ use super::{check_dim, check_positive_beta, soft_argmax};
 /// the mean of the index under the weights `exp(beta * x) - 1`, to which a background of 0 adds
 /// nothing.
 ///
-/// What it cures: at a low `beta` the plain soft-argmax is drawn from the peak to the centre. With
+/// What it cures: at a low `beta` the plain soft-argmax is drawn from the peak to the center. With
 /// `beta = 0.5` on a Gaussian peak of height 5 and width 2 at index 12.3 of 64, the plain one is
 /// wrong by 12.0 indices and this one by less than 0.0001.
 ///
@@ -46,8 +46,8 @@ use super::{check_dim, check_positive_beta, soft_argmax};
 /// use burn_argmax::{debiased_soft_argmax, soft_argmax};
 ///
 /// let heatmap = Tensor::<2>::from_floats([[0.0, 2.0, 0.0, 0.0, 0.0, 0.0]], &Device::flex());
-/// let drawn_to_the_centre = soft_argmax(heatmap.clone(), 1, 1.0).into_scalar::<f32>();
-/// assert!(drawn_to_the_centre > 1.6);
+/// let drawn_to_the_center = soft_argmax(heatmap.clone(), 1, 1.0).into_scalar::<f32>();
+/// assert!(drawn_to_the_center > 1.6);
 /// let index = debiased_soft_argmax(heatmap, 1, 1.0).into_scalar::<f32>();
 /// assert!((index - 1.0).abs() < 1e-5);
 /// ```

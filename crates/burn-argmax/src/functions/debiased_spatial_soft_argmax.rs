@@ -13,7 +13,7 @@ use super::{
 /// 0 have. Equally, the mean of the position under the weights `exp(beta * x) - 1`, to which a
 /// background of 0 adds nothing.
 ///
-/// What it cures: at a low `beta` the keypoint is drawn from the peak to the centre of the image,
+/// What it cures: at a low `beta` the keypoint is drawn from the peak to the center of the image,
 /// the more so the larger the image. See [`debiased_soft_argmax`](crate::debiased_soft_argmax) for
 /// numbers.
 ///

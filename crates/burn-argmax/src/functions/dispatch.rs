@@ -1,14 +1,29 @@
 use burn_core::backend::{DispatchTensor, DispatchTensorKind};
 
-/// Whether this crate was compiled with an implementation for the tensor's backend.
-///
-/// The generated dispatch panics for a backend it does not list; such a tensor goes through the
-/// composed operations instead.
-pub(crate) fn is_listed(tensor: &DispatchTensor) -> bool {
-    is_listed_kind(&tensor.kind)
+/// An operator on the backend of its tensor: that of [`ArgmaxOps`](crate::ArgmaxOps), or the composed
+/// code where the crate was not compiled for the backend, for which the generated dispatch panics.
+macro_rules! dispatch {
+    ($op:ident($tensor:expr $(, $argument:expr)*)) => {{
+        use burn_core::{backend::Dispatch, tensor::Tensor};
+
+        let tensor = $tensor.dequantize().into_dispatch();
+        Tensor::from_dispatch(if $crate::functions::dispatch::is_listed(&tensor) {
+            <Dispatch as $crate::ArgmaxOps>::$op(tensor $(, $argument)*)
+        } else {
+            $crate::composed::graph::$op::<Dispatch>(tensor $(, $argument)*)
+        })
+    }};
 }
 
-fn is_listed_kind(kind: &DispatchTensorKind) -> bool {
+pub(crate) use dispatch;
+
+/// Whether the crate was compiled with an implementation for the tensor's backend.
+pub(crate) fn is_listed(tensor: &DispatchTensor) -> bool {
+    let kind = match &tensor.kind {
+        #[cfg(feature = "autodiff")]
+        DispatchTensorKind::Autodiff(inner) => inner,
+        kind => kind,
+    };
     match kind {
         #[cfg(feature = "_cube-kernels")]
         DispatchTensorKind::Cube(_) => true,
@@ -16,8 +31,6 @@ fn is_listed_kind(kind: &DispatchTensorKind) -> bool {
         DispatchTensorKind::Flex(_) => true,
         #[cfg(feature = "ndarray")]
         DispatchTensorKind::NdArray(_) => true,
-        #[cfg(feature = "autodiff")]
-        DispatchTensorKind::Autodiff(inner) => is_listed_kind(inner),
         #[allow(unreachable_patterns)]
         _ => false,
     }

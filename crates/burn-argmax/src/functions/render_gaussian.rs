@@ -3,7 +3,7 @@ use burn_core::tensor::{Int, Tensor, activation::softmax};
 use super::Coordinates;
 use crate::losses::check_sigma;
 
-/// Heatmaps with a Gaussian about each centre: coordinates back to images.
+/// Heatmaps with a Gaussian about each center: coordinates back to images.
 ///
 /// `h_j = exp(-sum_a (c_a(j) - m_a)^2 / (2 sigma^2)) / Z`, with the distances in pixels and `Z` such
 /// that each heatmap sums to 1.
@@ -18,9 +18,9 @@ use crate::losses::check_sigma;
 ///
 /// # Returns
 ///
-/// `[batch, channels, spatial...]`, of the dtype of `centers`. A centre outside of the image is
+/// `[batch, channels, spatial...]`, of the dtype of `centers`. A center outside of the image is
 /// drawn as far as it reaches in; however far out it is, the heatmap sums to 1 and leans on the
-/// border nearest to it. A centre that is not finite gives NaN for that heatmap only.
+/// border nearest to it. A center that is not finite gives NaN for that heatmap only.
 ///
 /// # Gradient
 ///

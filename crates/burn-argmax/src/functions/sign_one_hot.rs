@@ -1,10 +1,6 @@
-use burn_core::{
-    backend::Dispatch,
-    tensor::{AsIndex, Tensor},
-};
+use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_dim, dispatch::is_listed};
-use crate::{ArgmaxOps, composed};
+use super::{check_dim, dispatch::dispatch};
 
 /// 1 at *every* maximum and 0 elsewhere, by the sign trick. **Its gradient is zero everywhere.**
 ///
@@ -54,11 +50,5 @@ pub fn sign_one_hot<const D: usize>(values: Tensor<D>, dim: impl AsIndex) -> Ten
     if values.shape().num_elements() == 0 {
         return values;
     }
-
-    let values = values.dequantize().into_dispatch();
-    Tensor::from_dispatch(if is_listed(&values) {
-        <Dispatch as ArgmaxOps>::sign_one_hot(values, dim)
-    } else {
-        composed::sign_one_hot::<Dispatch>(values, dim)
-    })
+    dispatch!(sign_one_hot(values, dim))
 }

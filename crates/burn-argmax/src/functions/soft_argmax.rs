@@ -1,17 +1,13 @@
-use burn_core::{
-    backend::Dispatch,
-    tensor::{AsIndex, Tensor},
-};
+use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_beta, check_dim, dispatch::is_listed, without_indices};
-use crate::{ArgmaxOps, composed};
+use super::{check_beta, check_dim, dispatch::dispatch, without_indices};
 
 /// The expected index under `softmax(beta * logits)`: a differentiable `argmax`.
 ///
 /// `y = sum_i i * p_i` with `p = softmax(beta * (x - max x))`.
 ///
 /// It tends to `argmax` as `beta` grows, and stays finite and exact on the way: the maximum is
-/// taken off before `beta` is applied, and the sum is centred about the argmax, so that a sharp
+/// taken off before `beta` is applied, and the sum is centered about the argmax, so that a sharp
 /// peak at a large index keeps full precision.
 ///
 /// # Arguments
@@ -62,11 +58,5 @@ pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: impl AsIndex, beta: f
     if logits.shape().num_elements() == 0 {
         return without_indices(logits, dim);
     }
-
-    let logits = logits.dequantize().into_dispatch();
-    Tensor::from_dispatch(if is_listed(&logits) {
-        <Dispatch as ArgmaxOps>::soft_argmax(logits, dim, beta)
-    } else {
-        composed::soft_argmax::<Dispatch>(logits, dim, beta)
-    })
+    dispatch!(soft_argmax(logits, dim, beta))
 }

@@ -4,7 +4,7 @@ use burn_core::{
 };
 
 use super::{check_beta, check_dim, without_indices};
-use crate::composed;
+use crate::composed::graph;
 
 /// The expected value of the bins under `softmax(beta * logits)`: soft-argmax over any coordinate.
 ///
@@ -74,15 +74,15 @@ pub fn soft_argmax_over<const D: usize>(
     line[dim] = n;
     let bins = bins.cast(logits.dtype());
     let argmax = logits.clone().detach().argmax(dim);
-    let centre = bins
+    let center = bins
         .clone()
         .select(0, argmax.clone().reshape([-1]))
         .reshape(argmax.dims());
-    let probabilities: Tensor<D> = Tensor::from_dispatch(composed::softmax::<Dispatch>(
+    let probabilities: Tensor<D> = Tensor::from_dispatch(graph::softmax::<Dispatch>(
         logits.dequantize().into_dispatch(),
         dim,
         beta,
     ));
-    let offset = (probabilities * (bins.reshape(line) - centre.clone())).sum_dim(dim);
-    centre + offset
+    let offset = (probabilities * (bins.reshape(line) - center.clone())).sum_dim(dim);
+    center + offset
 }

@@ -1,10 +1,7 @@
-use burn_core::{
-    backend::{Dispatch, DispatchTensor},
-    tensor::Tensor,
-};
+use burn_core::tensor::Tensor;
 
-use super::{Coordinates, check_beta, check_heatmaps, dispatch::is_listed};
-use crate::{ArgmaxOps, composed, ops::spatial_moments_len};
+use super::{Coordinates, check_beta, check_heatmaps, dispatch::dispatch};
+use crate::ops::spatial_moments_len;
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
 ///
@@ -81,12 +78,8 @@ pub(crate) fn spatial_moments<const D: usize>(
     covariance: bool,
     beta: f64,
 ) -> Tensor<2> {
-    moments_by(heatmaps, covariance, |heatmaps| {
-        if is_listed(&heatmaps) {
-            <Dispatch as ArgmaxOps>::spatial_moments(heatmaps, covariance, beta)
-        } else {
-            composed::spatial_moments::<Dispatch>(heatmaps, covariance, beta)
-        }
+    moments_by(heatmaps, covariance, |maps| {
+        dispatch!(spatial_moments(maps, covariance, beta))
     })
 }
 
@@ -94,7 +87,7 @@ pub(crate) fn spatial_moments<const D: usize>(
 pub(crate) fn moments_by<const D: usize>(
     heatmaps: Tensor<D>,
     covariance: bool,
-    implementation: impl FnOnce(DispatchTensor) -> DispatchTensor,
+    implementation: impl FnOnce(Tensor<4>) -> Tensor<2>,
 ) -> Tensor<2> {
     let shape = heatmaps.dims();
     let mut sizes = [1; 3];
@@ -106,6 +99,5 @@ pub(crate) fn moments_by<const D: usize>(
         return heatmaps.reshape([0, spatial_moments_len(covariance)]);
     }
 
-    let heatmaps = heatmaps.reshape([maps, depth, height, width]);
-    Tensor::from_dispatch(implementation(heatmaps.dequantize().into_dispatch()))
+    implementation(heatmaps.reshape([maps, depth, height, width]))
 }

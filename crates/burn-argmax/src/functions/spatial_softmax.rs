@@ -1,7 +1,7 @@
 use burn_core::{backend::Dispatch, tensor::Tensor};
 
 use super::{check_beta, check_heatmaps};
-use crate::composed;
+use crate::composed::graph;
 
 /// The softmax over all positions of each heatmap: scores to probabilities.
 ///
@@ -54,7 +54,6 @@ pub fn spatial_softmax<const D: usize>(heatmaps: Tensor<D>, beta: f64) -> Tensor
     let positions: usize = shape[2..].iter().product();
     let flat = heatmaps.reshape([shape[0], shape[1], positions]);
     let flat = flat.dequantize().into_dispatch();
-    let probabilities: Tensor<3> =
-        Tensor::from_dispatch(composed::softmax::<Dispatch>(flat, 2, beta));
+    let probabilities: Tensor<3> = Tensor::from_dispatch(graph::softmax::<Dispatch>(flat, 2, beta));
     probabilities.reshape(shape)
 }

@@ -1,10 +1,6 @@
-use burn_core::{
-    backend::Dispatch,
-    tensor::{AsIndex, Tensor},
-};
+use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{Surrogate, check_beta, check_dim, dispatch::is_listed};
-use crate::{ArgmaxOps, composed};
+use super::{Surrogate, check_beta, check_dim, dispatch::dispatch};
 
 /// The exact one-hot of the first maximum, with a surrogate's gradient.
 ///
@@ -67,11 +63,5 @@ pub fn straight_through_one_hot<const D: usize>(
     if logits.shape().num_elements() == 0 {
         return logits;
     }
-
-    let logits = logits.dequantize().into_dispatch();
-    Tensor::from_dispatch(if is_listed(&logits) {
-        <Dispatch as ArgmaxOps>::straight_through_one_hot(logits, dim, surrogate)
-    } else {
-        composed::straight_through_one_hot::<Dispatch>(logits, dim, surrogate)
-    })
+    dispatch!(straight_through_one_hot(logits, dim, surrogate))
 }

@@ -7,7 +7,7 @@ use super::{check_beta, check_dim, check_radius, soft_argmax};
 /// `y = sum_i i * p_i` over `|i - argmax x| <= radius`, with `p` the softmax of `beta * x` over these.
 ///
 /// What it cures: the plain [`soft_argmax`] averages over the whole line, so at a low `beta` the
-/// background draws it to the centre, and a second peak draws it to the middle between them. With
+/// background draws it to the center, and a second peak draws it to the middle between them. With
 /// `beta = 0.5` on a Gaussian peak of height 5 and width 2 at index 12.3 of 64, the plain one is
 /// wrong by 12.0 indices and this one, with radius 4, by 0.07.
 ///

@@ -8,7 +8,7 @@ use super::{Coordinates, check_beta, check_heatmaps, check_radius, spatial_soft_
 /// every axis (a square, or a cube), with `p` the softmax of `beta * x` over these.
 ///
 /// What it cures: over the whole heatmap the background draws
-/// [`spatial_soft_argmax`] to the centre at a low `beta`, and a second peak draws it to the middle
+/// [`spatial_soft_argmax`] to the center at a low `beta`, and a second peak draws it to the middle
 /// between them. See [`windowed_soft_argmax`](crate::windowed_soft_argmax) for numbers.
 ///
 /// # Arguments
@@ -80,8 +80,8 @@ pub fn windowed_spatial_soft_argmax<const D: usize>(
         let mut line = [1; D];
         line[dim] = shape[dim];
         let indices = Tensor::<1, Int>::arange(0..size, &device).reshape(line);
-        let centre = argmax.clone().div_scalar(stride).remainder_scalar(size);
-        let far = (indices - centre)
+        let center = argmax.clone().div_scalar(stride).remainder_scalar(size);
+        let far = (indices - center)
             .abs()
             .greater_elem(radius.min(shape[dim]) as i64)
             .expand(shape);

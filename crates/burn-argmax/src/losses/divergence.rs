@@ -2,7 +2,7 @@ use burn_core::tensor::{DType, Tensor};
 
 use crate::{Coordinates, functions::check_heatmaps, render_gaussian};
 
-/// The target of a heatmap: a Gaussian about each centre, beside the heatmaps, all `[batch,
+/// The target of a heatmap: a Gaussian about each center, beside the heatmaps, all `[batch,
 /// locations, positions]`.
 pub(super) fn beside_target<const D: usize>(
     op: &str,

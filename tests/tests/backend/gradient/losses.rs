@@ -99,7 +99,7 @@ fn gaussians_match_their_formula() {
     }
     assert_within(&values(got.clone()), &want, |_| 2e-6);
 
-    // The heatmaps sum to 1 wherever the centre is, so the sum has no slope.
+    // The heatmaps sum to 1 wherever the center is, so the sum has no slope.
     let gradient = values(centers_tensor.grad(&got.sum().backward()).unwrap());
     assert!(gradient.iter().all(|g| g.abs() < 1e-5), "{gradient:?}");
 }

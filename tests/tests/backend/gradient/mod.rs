@@ -1,3 +1,4 @@
+mod contract;
 mod double_use;
 mod dtypes;
 mod extremes;

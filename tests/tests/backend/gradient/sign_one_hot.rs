@@ -22,8 +22,10 @@ fn exactly_zero() {
         let zeros = vec![0.0; count];
         let got = gradient(x.clone(), upstream.clone(), |x| sign_one_hot(x, dim));
         assert_exact(&values(got), &zeros);
-        let got = gradient(x, upstream, |x| reference::sign_one_hot(x, dim));
-        assert_exact(&values(got), &zeros);
+        if count > 0 {
+            let got = gradient(x, upstream, |x| reference::sign_one_hot(x, dim));
+            assert_exact(&values(got), &zeros);
+        }
     }
 }
 

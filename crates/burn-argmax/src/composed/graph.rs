@@ -1,0 +1,171 @@
+//! The operators of a backend that the crate was not compiled for, with gradients by Burn's own
+//! graph.
+//!
+//! Burn lets only the backends that this crate names have a backward pass of its own. Here the
+//! value is a constant of the graph, and to it is added a term that is exactly 0 and has the
+//! gradient: the scores less themselves, times slopes that are constants too. The graph multiplies
+//! from the last factor back to the first.
+
+use burn_core::backend::{
+    Backend, TensorMetadata,
+    tensor::{BoolTensor, FloatTensor},
+};
+use burn_core::tensor::IndexingUpdateOp;
+
+use super::{
+    one_hot as hard,
+    rows::{Rows, argmax},
+    soft_argmax::{self, soft_argmax_forward},
+    spatial_moments::{self, spatial_moments_forward},
+    tensors::{Dtypes, accumulator_max, cast, is_mask, is_nan, widen},
+};
+use crate::Surrogate;
+
+/// The expected index.
+pub fn soft_argmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> FloatTensor<B> {
+    let constant = B::float_detach(logits.clone());
+    let (index, state) = soft_argmax_forward::<B>(constant.clone(), dim, beta);
+    if !B::ad_enabled(&logits.device()) {
+        return index;
+    }
+    let (rows, slope) = soft_argmax::slope::<B>(constant, state, dim, beta);
+    let scores = scores::<B>(logits, rows.masked.clone(), &rows);
+    let term = B::float_sum_dim(B::float_mul(scores, finite::<B>(slope)), dim);
+    let broken = is_nan::<B>(index.clone());
+    add::<B>(index, spoil::<B>(term, broken))
+}
+
+/// The moments of each map.
+pub fn spatial_moments<B: Backend>(
+    heatmaps: FloatTensor<B>,
+    covariance: bool,
+    beta: f64,
+) -> FloatTensor<B> {
+    let constant = B::float_detach(heatmaps.clone());
+    let (moments, state) = spatial_moments_forward::<B>(constant.clone(), covariance, beta);
+    if !B::ad_enabled(&heatmaps.device()) {
+        return moments;
+    }
+    let (rows, slopes) = spatial_moments::slopes::<B>(constant, state, covariance, beta);
+    let heatmaps = B::float_reshape(heatmaps, rows.weights.shape());
+    let scores = scores::<B>(heatmaps, rows.masked.clone(), &rows);
+    let terms = slopes
+        .into_iter()
+        .map(|slope| B::float_sum_dim(B::float_mul(scores.clone(), finite::<B>(slope)), 1));
+    let term = B::float_cat(terms.collect(), 1);
+    let broken = is_nan::<B>(moments.clone());
+    add::<B>(moments, spoil::<B>(term, broken))
+}
+
+/// The one-hot of the first maximum, with the gradient of the surrogate. A score that is not finite
+/// gets none: whatever passes a gradient on to it also has its value, which must not meet the one-hot.
+pub fn straight_through_one_hot<B: Backend>(
+    logits: FloatTensor<B>,
+    dim: usize,
+    surrogate: Surrogate,
+) -> FloatTensor<B> {
+    let constant = B::float_detach(logits.clone());
+    let one_hot = hard::one_hot::<B>(constant.clone(), dim);
+    if !B::ad_enabled(&logits.device()) {
+        return one_hot;
+    }
+    let dtype = Dtypes::of::<B>(&logits.device()).bool;
+    let infinite = B::float_is_inf(constant.clone(), dtype);
+    let blocked = B::bool_or(infinite, is_nan::<B>(constant));
+    let term = match surrogate {
+        Surrogate::Identity => zero::<B>(logits, blocked),
+        Surrogate::Softmax { beta } => {
+            let rows = Rows::<B>::new(B::float_detach(logits.clone()), dim, beta);
+            softmax_term::<B>(logits, blocked, &rows, dim)
+        }
+    };
+    add::<B>(one_hot, term)
+}
+
+/// 1 at every maximum, with a gradient of 0.
+pub fn sign_one_hot<B: Backend>(values: FloatTensor<B>, dim: usize) -> FloatTensor<B> {
+    let marked = hard::sign_one_hot::<B>(B::float_detach(values.clone()), dim);
+    if !B::ad_enabled(&values.device()) {
+        return marked;
+    }
+    let dtype = Dtypes::of::<B>(&values.device()).bool;
+    let everywhere = B::bool_ones(values.shape(), &values.device(), dtype);
+    add::<B>(marked, zero::<B>(values, everywhere))
+}
+
+/// `softmax(beta * logits)`.
+pub fn softmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> FloatTensor<B> {
+    let constant = B::float_detach(logits.clone());
+    let rows = Rows::<B>::new(constant.clone(), dim, beta);
+    let probabilities = cast::<B>(rows.probabilities(), logits.dtype());
+    if !B::ad_enabled(&logits.device()) {
+        return probabilities;
+    }
+    let blocked = is_mask::<B>(constant);
+    add::<B>(
+        probabilities,
+        softmax_term::<B>(logits, blocked, &rows, dim),
+    )
+}
+
+/// The term that has the gradient of a softmax.
+fn softmax_term<B: Backend>(
+    logits: FloatTensor<B>,
+    blocked: BoolTensor<B>,
+    rows: &Rows<B>,
+    dim: usize,
+) -> FloatTensor<B> {
+    let argmax = argmax::<B>(B::float_detach(logits.clone()), dim);
+    let probabilities = rows.probabilities();
+    let broken = is_nan::<B>(probabilities.clone());
+    let slopes = B::float_mul(
+        scores::<B>(logits, blocked, rows),
+        finite::<B>(rows.steepness()),
+    );
+    // Backwards: the mean of the upstream gradient comes off, and before that its entry at the
+    // maximum: where one weight is nearly all, its gradient is a small difference.
+    let sum = B::float_sum_dim(slopes.clone(), dim);
+    let less_mean = B::float_sub(slopes, B::float_mul(finite::<B>(probabilities), sum));
+    let sum = B::float_neg(B::float_sum_dim(less_mean.clone(), dim));
+    let term = B::float_scatter(dim, less_mean, argmax, sum, IndexingUpdateOp::Add);
+    B::float_mask_fill(spoil::<B>(term, broken), rows.masked.clone(), 0f32.into())
+}
+
+/// Zeros with the slope `sqrt(beta)` along each score, or none where `blocked`.
+fn scores<B: Backend>(
+    logits: FloatTensor<B>,
+    blocked: BoolTensor<B>,
+    rows: &Rows<B>,
+) -> FloatTensor<B> {
+    let zero = zero::<B>(widen::<B>(logits), blocked);
+    B::float_mul_scalar(zero, rows.root_beta().into())
+}
+
+/// Zeros with the slope 1 along each value, or none where `blocked`; NaN at others that are not
+/// finite.
+fn zero<B: Backend>(values: FloatTensor<B>, blocked: BoolTensor<B>) -> FloatTensor<B> {
+    let values = B::float_mask_fill(values, blocked, 0f32.into());
+    B::float_sub(values.clone(), B::float_detach(values))
+}
+
+/// The slopes, and 1 in rows that have none: [`spoil`] sees to these.
+fn finite<B: Backend>(slopes: FloatTensor<B>) -> FloatTensor<B> {
+    let broken = is_nan::<B>(slopes.clone());
+    B::float_mask_fill(slopes, broken, 1f32.into())
+}
+
+/// The term, through which an upstream gradient becomes NaN where `broken` unless it is exactly 0.
+fn spoil<B: Backend>(term: FloatTensor<B>, broken: BoolTensor<B>) -> FloatTensor<B> {
+    let max = accumulator_max(term.dtype());
+    // An upstream gradient overflows on both ways, and the sum of the two is inf - inf, or 0.
+    let [one, other] = [max, -max].map(|max| {
+        let term = B::float_mul_scalar(term.clone(), max.into());
+        B::float_mul_scalar(term, max.abs().into())
+    });
+    B::float_mask_where(term, broken, B::float_add(one, other))
+}
+
+fn add<B: Backend>(value: FloatTensor<B>, term: FloatTensor<B>) -> FloatTensor<B> {
+    let term = cast::<B>(term, value.dtype());
+    B::float_add(value, term)
+}

@@ -1,0 +1,73 @@
+use alloc::vec;
+
+use burn_core::backend::{Backend, TensorMetadata, tensor::FloatTensor};
+
+use super::{
+    rows::{Rows, argmax, center},
+    tensors::{cast, entry_of, is_silent, widen},
+};
+
+/// Shapes and dtypes of the result and of the state.
+#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
+pub(crate) fn forward_metadata(
+    logits: &burn_core::backend::fusion::custom::TensorSpec,
+    dim: usize,
+) -> (
+    burn_core::backend::fusion::custom::TensorSpec,
+    burn_core::backend::fusion::custom::TensorSpec,
+) {
+    use super::{accumulator_dtype, with_dim_size};
+    use burn_core::backend::fusion::custom::TensorSpec;
+
+    (
+        TensorSpec::new(with_dim_size(&logits.shape, dim, 1), logits.dtype),
+        TensorSpec::new(
+            with_dim_size(&logits.shape, dim, 4),
+            accumulator_dtype(logits.dtype).into(),
+        ),
+    )
+}
+
+/// The expected index, and the state for the backward pass.
+pub fn soft_argmax_forward<B: Backend>(
+    logits: FloatTensor<B>,
+    dim: usize,
+    beta: f64,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let dtype = logits.dtype();
+    let center = center::<B>(argmax::<B>(logits.clone(), dim), dtype);
+    let rows = Rows::<B>::new(logits, dim, beta);
+    let offset = rows.offset(rows.distance_from(center.clone()));
+    let result = cast::<B>(B::float_add(center.clone(), offset.clone()), dtype);
+    let state = B::float_cat(vec![rows.max, rows.sum, center, offset], dim);
+    (result, state)
+}
+
+/// The gradient of the expected index.
+pub fn soft_argmax_backward<B: Backend>(
+    logits: FloatTensor<B>,
+    state: FloatTensor<B>,
+    grad: FloatTensor<B>,
+    dim: usize,
+    beta: f64,
+) -> FloatTensor<B> {
+    let dtype = logits.dtype();
+    let grad = widen::<B>(grad);
+    let (rows, slope) = slope::<B>(logits, state, dim, beta);
+    let silent = is_silent::<B>(grad.clone(), dim);
+    cast::<B>(rows.gradient(B::float_mul(slope, grad), silent), dtype)
+}
+
+/// The slope of the expected index along each score, but for a factor `sqrt(beta)`.
+pub(super) fn slope<B: Backend>(
+    logits: FloatTensor<B>,
+    state: FloatTensor<B>,
+    dim: usize,
+    beta: f64,
+) -> (Rows<B>, FloatTensor<B>) {
+    let [max, center, offset] = [0, 2, 3].map(|entry| entry_of::<B>(state.clone(), dim, entry));
+    let rows = Rows::<B>::with_max(logits, max, dim, beta);
+    let distance = B::float_sub(rows.distance_from(center), offset);
+    let slope = B::float_mul(rows.steepness(), distance);
+    (rows, slope)
+}

@@ -1,0 +1,154 @@
+//! What the operators need of Burn's primitives.
+
+use alloc::{vec, vec::Vec};
+
+use burn_core::{
+    backend::{
+        Backend, TensorMetadata, get_or_init_device_settings,
+        tensor::{BoolTensor, Device, FloatTensor, IntTensor},
+    },
+    tensor::{BoolDType, DType, FloatDType, IntDType, Shape, Slice, TensorData},
+};
+
+/// Rows longer than this are summed in levels: one running `f32` sum over a long row of indices
+/// loses a good part of an index.
+const SUM_BLOCK: usize = 32;
+
+/// The dtype that sums run in.
+pub(crate) fn accumulator_dtype(dtype: DType) -> FloatDType {
+    match dtype {
+        DType::F64 => FloatDType::F64,
+        _ => FloatDType::F32,
+    }
+}
+
+/// The largest finite value of the dtype that sums run in.
+pub(crate) fn accumulator_max(dtype: DType) -> f64 {
+    match accumulator_dtype(dtype) {
+        FloatDType::F64 => f64::MAX,
+        _ => f32::MAX as f64,
+    }
+}
+
+/// `shape` with another size along `dim`.
+pub(crate) fn with_dim_size(shape: &Shape, dim: usize, size: usize) -> Shape {
+    let mut shape = shape.clone();
+    shape[dim] = size;
+    shape
+}
+
+/// The device's default dtypes for integers and booleans.
+pub(super) struct Dtypes {
+    pub(super) int: IntDType,
+    pub(super) bool: BoolDType,
+}
+
+impl Dtypes {
+    pub(super) fn of<B: Backend>(device: &Device<B>) -> Self {
+        let settings = get_or_init_device_settings::<B>(device);
+        Self {
+            int: settings.int_dtype,
+            bool: settings.bool_dtype,
+        }
+    }
+}
+
+pub(super) fn float_dtype(dtype: DType) -> FloatDType {
+    dtype.into()
+}
+
+pub(super) fn cast<B: Backend>(tensor: FloatTensor<B>, dtype: DType) -> FloatTensor<B> {
+    if tensor.dtype() == dtype {
+        tensor
+    } else {
+        B::float_cast(tensor, float_dtype(dtype))
+    }
+}
+
+/// In the dtype that sums run in.
+pub(super) fn widen<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
+    let dtype = accumulator_dtype(tensor.dtype()).into();
+    cast::<B>(tensor, dtype)
+}
+
+pub(super) fn is_nan<B: Backend>(tensor: FloatTensor<B>) -> BoolTensor<B> {
+    let dtype = Dtypes::of::<B>(&tensor.device()).bool;
+    B::float_is_nan(tensor, dtype)
+}
+
+/// Where a score is `-inf`.
+pub(super) fn is_mask<B: Backend>(scores: FloatTensor<B>) -> BoolTensor<B> {
+    let dtype = Dtypes::of::<B>(&scores.device()).bool;
+    B::float_equal_elem(scores, f32::NEG_INFINITY.into(), dtype)
+}
+
+/// Whether all upstream numbers of a row are exactly 0.
+pub(super) fn is_silent<B: Backend>(grad: FloatTensor<B>, dim: usize) -> BoolTensor<B> {
+    let dtype = Dtypes::of::<B>(&grad.device()).bool;
+    let is_zero = B::float_equal_elem(grad, 0f32.into(), dtype);
+    B::bool_not(B::bool_any_dim(B::bool_not(is_zero), dim))
+}
+
+/// `0..n` along `dim`, of size 1 along every other dimension.
+pub(super) fn indices<B: Backend>(
+    shape: &Shape,
+    dim: usize,
+    device: &Device<B>,
+    dtype: IntDType,
+) -> IntTensor<B> {
+    let mut line = vec![1; shape.num_dims()];
+    line[dim] = shape[dim];
+    // From the host: llvmpipe, Mesa's software GPU, ends the loop of `int_arange` after 65,535 steps.
+    let indices = TensorData::new((0..shape[dim] as i64).collect(), line);
+    B::int_from_data(indices.convert_dtype(dtype.into()), device)
+}
+
+/// One entry of the state of every row.
+pub(super) fn entry_of<B: Backend>(
+    state: FloatTensor<B>,
+    dim: usize,
+    entry: usize,
+) -> FloatTensor<B> {
+    slice_dim::<B>(state, dim, entry, entry + 1)
+}
+
+fn slice_dim<B: Backend>(
+    tensor: FloatTensor<B>,
+    dim: usize,
+    start: usize,
+    end: usize,
+) -> FloatTensor<B> {
+    let slices: Vec<Slice> = tensor
+        .shape()
+        .iter()
+        .enumerate()
+        .map(|(d, &size)| Slice::from(if d == dim { start..end } else { 0..size }))
+        .collect();
+    B::float_slice(tensor, &slices)
+}
+
+/// The sum along `dim`, in levels when the row is long.
+pub(super) fn sum_dim<B: Backend>(tensor: FloatTensor<B>, dim: usize) -> FloatTensor<B> {
+    let shape = tensor.shape();
+    let n = shape[dim];
+    if n <= SUM_BLOCK {
+        return B::float_sum_dim(tensor, dim);
+    }
+
+    let whole = n / SUM_BLOCK * SUM_BLOCK;
+    let mut blocks: Vec<usize> = shape.to_vec();
+    blocks[dim] = whole / SUM_BLOCK;
+    blocks.insert(dim + 1, SUM_BLOCK);
+    let main = B::float_reshape(
+        slice_dim::<B>(tensor.clone(), dim, 0, whole),
+        Shape::from(blocks),
+    );
+    let partial = B::float_sum_dim(main, dim + 1);
+    let partial = B::float_reshape(partial, with_dim_size(&shape, dim, whole / SUM_BLOCK));
+    let sum = sum_dim::<B>(partial, dim);
+    if whole == n {
+        return sum;
+    }
+    let rest = B::float_sum_dim(slice_dim::<B>(tensor, dim, whole, n), dim);
+    B::float_add(sum, rest)
+}
