@@ -25,7 +25,7 @@ struct Slope<A> {
     /// The mean of the quadratic form, which is taken off it.
     mean: f64,
     /// `beta / sum`.
-    scale: f64,
+    scale: A,
     /// Whether the map has no softmax, or its upstream gradient is not finite.
     broken: bool,
     /// Whether all of its upstream gradient is exactly 0.
@@ -44,7 +44,7 @@ impl<A: Accumulator> Slope<A> {
         let finite = |grad: &T| grad.widen().to_f64().is_finite();
         Self {
             max: state[0],
-            scale: beta.wide / at(1),
+            scale: A::from_f64(beta.wide / at(1)),
             broken: at(1).is_nan() || !grad.iter().all(finite),
             none: grad.iter().all(|grad| *grad == T::ZERO),
             center: std::array::from_fn(|axis| at(2 + axis) as i64),
@@ -55,27 +55,22 @@ impl<A: Accumulator> Slope<A> {
         }
     }
 
-    /// Along a row at `[_, y, z]` from the mean, the gradient is the weight times
-    /// `a + b x + c x^2`, with x from the mean too. These are finite where the upstream gradient is,
-    /// so that a weight of 0 stays 0.
+    /// Along a row at `[_, y, z]` from the mean, the upstream gradient of the probabilities is
+    /// `a + b x + c x^2`, with x from the mean too.
     #[inline(always)]
     fn row(&self, y: f64, z: f64) -> [A; 3] {
         let [xx, xy, xz, yy, yz, zz] = self.second;
         let flat = self.first[1] * y + self.first[2] * z;
-        let largest = A::LARGEST.to_f64();
         [
             flat + yy * y * y + yz * y * z + zz * z * z - self.mean,
             self.first[0] + xy * y + xz * z,
             xx,
         ]
-        .map(|upstream| upstream * self.scale)
-        .map(|slope| match self.broken {
-            true => A::from_f64(slope),
-            false => A::from_f64(slope.clamp(-largest, largest)),
-        })
+        .map(A::from_f64)
     }
 
-    /// The slope at a value, at this distance from the mean along the row.
+    /// The slope at a value, at this distance from the mean along the row. The weight comes first:
+    /// where it is 0, the product stays 0 however large beta is.
     #[inline(always)]
     fn at<const FMA: bool, const FLAT: bool, const BROKEN: bool>(
         &self,
@@ -88,7 +83,8 @@ impl<A: Accumulator> Slope<A> {
             return A::ZERO;
         }
         let e = beta.weight::<FMA, FLAT>(value, self.max);
-        e.mul(a.add(distance.mul(b.add(distance.mul(c)))))
+        let upstream = a.add(distance.mul(b.add(distance.mul(c))));
+        e.mul(upstream).mul(self.scale)
     }
 }
 
