@@ -15,7 +15,7 @@
 //!
 //! * *ours*: `burn_argmax::*`.
 //! * *composition*: what users write today ([`cases::naive`]). The official yardstick.
-//! * *reference*: `burn_argmax::reference::*`, plain tensor operations too, but with the
+//! * *reference*: `burn_argmax::reference::*` (hidden): plain tensor operations too, but with the
 //!   semantics of ours (no overflow, centered sums, exact one-hots).
 //! * *limit*: the time that the machine needs to move the operator's least traffic ([`limits`]).
 //!

@@ -51,7 +51,8 @@
 //! No backend is enabled by default; name the one that Burn itself was given: `ndarray`, `flex`,
 //! `wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`. Each brings the fused kernels for
 //! that backend. `tch` and `remote`, and any backend that Burn has and this crate was not given,
-//! are served by plain tensor operations with the same results.
+//! are served by plain tensor operations with the same results and gradients, except that there
+//! [`straight_through_one_hot`] passes none on to a score that is NaN or infinite.
 //! `autodiff`, `fusion` and `std` (all on by default) mirror Burn's features of the same names; a
 //! program that turns `fusion` off in Burn turns it off here too.
 

@@ -1,10 +1,13 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
 /// Resolves a dimension argument, and refuses one that has no index to return.
+#[track_caller]
 pub(crate) fn check_dim<const D: usize>(op: &str, tensor: &Tensor<D>, dim: impl AsIndex) -> usize {
-    let dim = dim
-        .try_dim_index(D)
-        .unwrap_or_else(|error| panic!("{op}: dim is out of range: {error}"));
+    // No closure, in which a panic would not point to the caller.
+    let dim = match dim.try_dim_index(D) {
+        Ok(dim) => dim,
+        Err(error) => panic!("{op}: dim is out of range: {error}"),
+    };
     let shape = tensor.dims();
     assert!(
         shape[dim] > 0,
@@ -14,6 +17,7 @@ pub(crate) fn check_dim<const D: usize>(op: &str, tensor: &Tensor<D>, dim: impl 
 }
 
 /// Refuses an inverse temperature that defines no softmax.
+#[track_caller]
 pub(crate) fn check_beta(op: &str, beta: f64) {
     assert!(
         beta.is_finite() && beta >= 0.0,
@@ -29,6 +33,7 @@ pub(crate) fn without_indices<const D: usize>(logits: Tensor<D>, dim: usize) -> 
 }
 
 /// Refuses what is not `[batch, channels, spatial...]` with one to three spatial dimensions.
+#[track_caller]
 pub(crate) fn check_heatmaps<const D: usize>(op: &str, heatmaps: &Tensor<D>) {
     let shape = heatmaps.dims();
     assert!(
@@ -44,11 +49,13 @@ pub(crate) fn check_heatmaps<const D: usize>(op: &str, heatmaps: &Tensor<D>) {
 }
 
 /// Refuses a window of nothing but the argmax.
+#[track_caller]
 pub(crate) fn check_radius(op: &str, radius: usize) {
     assert!(radius > 0, "{op}: radius must be at least 1, got {radius}");
 }
 
 /// Refuses an inverse temperature at which every entry is background.
+#[track_caller]
 pub(crate) fn check_positive_beta(op: &str, beta: f64) {
     assert!(
         beta.is_finite() && beta > 0.0,

@@ -51,6 +51,7 @@ use super::{check_dim, check_positive_beta, soft_argmax};
 /// let index = debiased_soft_argmax(heatmap, 1, 1.0).into_scalar::<f32>();
 /// assert!((index - 1.0).abs() < 1e-5);
 /// ```
+#[track_caller]
 pub fn debiased_soft_argmax<const D: usize>(
     heatmaps: Tensor<D>,
     dim: impl AsIndex,

@@ -55,6 +55,7 @@ use super::{
 /// let [x, y] = keypoint.into_data().try_to_vec::<f32>().unwrap()[..] else { panic!() };
 /// assert!((x - 1.0).abs() < 1e-5 && (y - 1.0).abs() < 1e-5);
 /// ```
+#[track_caller]
 pub fn debiased_spatial_soft_argmax<const D: usize>(
     heatmaps: Tensor<D>,
     beta: f64,

@@ -46,6 +46,7 @@ use crate::losses::check_sigma;
 /// assert_eq!(heatmaps.dims(), [1, 1, 8, 12]);
 /// assert!((heatmaps.sum().into_scalar::<f32>() - 1.0).abs() < 1e-5);
 /// ```
+#[track_caller]
 pub fn render_gaussian<const D: usize>(
     centers: Tensor<3>,
     sizes: &[usize],

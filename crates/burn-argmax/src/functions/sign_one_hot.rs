@@ -45,6 +45,7 @@ use super::{check_dim, dispatch::dispatch};
 /// let marked = sign_one_hot(values, 0);
 /// assert_eq!(marked.into_data().to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0]);
 /// ```
+#[track_caller]
 pub fn sign_one_hot<const D: usize>(values: Tensor<D>, dim: impl AsIndex) -> Tensor<D> {
     let dim = check_dim("sign_one_hot", &values, dim);
     if values.shape().num_elements() == 0 {

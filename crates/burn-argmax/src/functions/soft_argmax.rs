@@ -28,9 +28,11 @@ use super::{check_beta, check_dim, dispatch::dispatch, without_indices};
 ///
 /// # Gradient
 ///
-/// `dx_j = g * beta * p_j * (j - y)`, exact. What is kept for it is the input itself and four
-/// numbers a row. The backward pass is not itself differentiable (Burn's graph has first order
-/// only).
+/// `dx_j = g * beta * p_j * (j - y)`, exact. It is exactly 0 at a mask, and in a row whose `g` is
+/// exactly 0, whatever else the row holds. In any other row with a NaN or `+inf` it is NaN.
+///
+/// What is kept for it is the input itself and four numbers a row. The backward pass is not itself
+/// differentiable (Burn's graph has first order only).
 ///
 /// # Panics
 ///
@@ -52,6 +54,7 @@ use super::{check_beta, check_dim, dispatch::dispatch, without_indices};
 /// let index = soft_argmax(logits, -1, 1e10);
 /// assert_eq!(index.into_scalar::<f32>(), 1.5); // two tied peaks, at 1 and at 2
 /// ```
+#[track_caller]
 pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: impl AsIndex, beta: f64) -> Tensor<D> {
     let dim = check_dim("soft_argmax", &logits, dim);
     check_beta("soft_argmax", beta);

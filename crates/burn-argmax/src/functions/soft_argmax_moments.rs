@@ -35,6 +35,8 @@ pub struct SoftArgmaxMoments<const D: usize> {
 /// # Gradient
 ///
 /// `dx_j = beta * p_j * (g_y * (j - y) + g_v * ((j - y)^2 - v))`, exact, in one read and one write.
+/// It is exactly 0 at a mask, and in a row where both `g` are exactly 0, whatever else the row holds.
+/// In any other row with a NaN or `+inf` it is NaN.
 ///
 /// # Panics
 ///
@@ -56,6 +58,7 @@ pub struct SoftArgmaxMoments<const D: usize> {
 /// assert_eq!(moments.mean.into_scalar::<f32>(), 2.0);
 /// assert_eq!(moments.variance.into_scalar::<f32>(), 1.0); // each is 1 from the mean
 /// ```
+#[track_caller]
 pub fn soft_argmax_moments<const D: usize>(
     logits: Tensor<D>,
     dim: impl AsIndex,

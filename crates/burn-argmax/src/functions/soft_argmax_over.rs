@@ -52,6 +52,7 @@ use crate::composed::graph;
 /// let depths = Tensor::<1>::from_floats([1.0, 2.0, 4.0, 8.0], &device); // metres
 /// assert_eq!(soft_argmax_over(logits, depths, 1, 100.0).into_scalar::<f32>(), 3.0);
 /// ```
+#[track_caller]
 pub fn soft_argmax_over<const D: usize>(
     logits: Tensor<D>,
     bins: Tensor<1>,

@@ -23,7 +23,7 @@ use super::{check_beta, check_dim, soft_argmax};
 ///
 /// # Gradient
 ///
-/// `dx_j = -g * beta * p_j * (j - y)`, exact.
+/// `dx_j = -g * beta * p_j * (j - y)`, exact, and exactly 0 where that of [`soft_argmax`] is.
 ///
 /// # Panics
 ///
@@ -43,6 +43,7 @@ use super::{check_beta, check_dim, soft_argmax};
 /// let costs = Tensor::<2>::from_floats([[9.0, 7.0, 0.5, 8.0]], &Device::flex());
 /// assert_eq!(soft_argmin(costs, 1, 100.0).into_scalar::<f32>(), 2.0);
 /// ```
+#[track_caller]
 pub fn soft_argmin<const D: usize>(costs: Tensor<D>, dim: impl AsIndex, beta: f64) -> Tensor<D> {
     let dim = check_dim("soft_argmin", &costs, dim);
     check_beta("soft_argmin", beta);

@@ -29,7 +29,9 @@ use crate::ops::spatial_moments_len;
 /// # Gradient
 ///
 /// `dx_j = beta * p_j * sum_a g_a * (c_a(j) - y_a)`, exact, in one read of the heatmaps and one
-/// write. What is kept for it is the input itself and eight numbers a heatmap.
+/// write. It is exactly 0 at a mask, and in a heatmap whose `g` are all exactly 0, whatever else the
+/// heatmap holds: the labels that a loss leaves out leave nothing behind. In any other heatmap with a
+/// NaN or `+inf` it is NaN. What is kept for it is the input itself and eight numbers a heatmap.
 ///
 /// # Panics
 ///
@@ -52,6 +54,7 @@ use crate::ops::spatial_moments_len;
 /// let keypoint = spatial_soft_argmax(heatmaps, 10.0, Coordinates::Index);
 /// keypoint.into_data().assert_eq(&[[[2.0f32, 1.0]]].into(), false);
 /// ```
+#[track_caller]
 pub fn spatial_soft_argmax<const D: usize>(
     heatmaps: Tensor<D>,
     beta: f64,

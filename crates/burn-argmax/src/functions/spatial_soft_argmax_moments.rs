@@ -38,7 +38,8 @@ pub struct SpatialSoftArgmaxMoments {
 /// # Gradient
 ///
 /// `dx_j = beta * p_j * (sum_a g_a d_a + sum_ab G_ab (d_a d_b - V_ab))` with `d = c(j) - y`, exact,
-/// in one read and one write.
+/// in one read and one write. It is exactly 0 at a mask, and in a heatmap whose `g` and `G` are all
+/// exactly 0, whatever else the heatmap holds. In any other heatmap with a NaN or `+inf` it is NaN.
 ///
 /// # Panics
 ///
@@ -64,6 +65,7 @@ pub struct SpatialSoftArgmaxMoments {
 ///     .into_data()
 ///     .assert_eq(&[[[[0.25f32, 0.25], [0.25, 0.25]]]].into(), false);
 /// ```
+#[track_caller]
 pub fn spatial_soft_argmax_moments<const D: usize>(
     heatmaps: Tensor<D>,
     beta: f64,

@@ -22,7 +22,9 @@ use crate::composed::graph;
 ///
 /// # Gradient
 ///
-/// `dx_j = beta * p_j * (g_j - sum_k g_k p_k)`, by Burn's graph.
+/// `dx_j = beta * p_j * (g_j - sum_k g_k p_k)`, by Burn's graph. It is exactly 0 at a mask, whose `g`
+/// takes no part in the sum, and in a heatmap whose `g` are all exactly 0. In any other heatmap with
+/// a NaN or `+inf` it is NaN.
 ///
 /// # Panics
 ///
@@ -44,6 +46,7 @@ use crate::composed::graph;
 /// let want = [[[[0.0f32, 0.5], [0.5, 0.0]]]];
 /// probabilities.into_data().assert_eq(&want.into(), false);
 /// ```
+#[track_caller]
 pub fn spatial_softmax<const D: usize>(heatmaps: Tensor<D>, beta: f64) -> Tensor<D> {
     check_heatmaps("spatial_softmax", &heatmaps);
     check_beta("spatial_softmax", beta);

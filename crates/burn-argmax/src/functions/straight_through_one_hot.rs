@@ -22,8 +22,13 @@ use super::{Surrogate, check_beta, check_dim, dispatch::dispatch};
 /// # Gradient
 ///
 /// * [`Surrogate::Identity`]: `dx = g`.
-/// * [`Surrogate::Softmax`]: `dx = beta * p * (g - sum(g * p))` with `p = softmax(beta * x)`; it is
-///   exactly 0 where the score is `-inf`, and NaN in a row with a NaN or `+inf`.
+/// * [`Surrogate::Softmax`]: `dx = beta * p * (g - sum(g * p))` with `p = softmax(beta * x)`. It is
+///   exactly 0 at a score of `-inf`, whose `g` takes no part in the sum, and in a row whose `g` are
+///   all exactly 0. In any other row with a NaN or `+inf` it is NaN.
+///
+/// On a backend that the crate was not compiled for, both are exactly 0 at a score that is NaN or
+/// infinite. There the gradient is that of Burn's own operations, and each of these that passes a
+/// gradient on to a score also has the score in its result, which a one-hot may not.
 ///
 /// Both are biased, as every straight-through gradient: neither is the gradient of the one-hot,
 /// which is zero almost everywhere.
@@ -51,6 +56,7 @@ use super::{Surrogate, check_beta, check_dim, dispatch::dispatch};
 /// let gradient = logits.grad(&one_hot.slice([0..1, 0..1]).sum().backward()).unwrap();
 /// assert!(gradient.slice([0..1, 0..1]).into_scalar::<f32>() > 0.0);
 /// ```
+#[track_caller]
 pub fn straight_through_one_hot<const D: usize>(
     logits: Tensor<D>,
     dim: impl AsIndex,

@@ -50,6 +50,7 @@ use super::{check_beta, check_dim, check_radius, soft_argmax};
 /// let index = windowed_soft_argmax(logits, 1, 1.0, 1);
 /// assert_eq!(index.into_scalar::<f32>(), 1.0); // the second peak does not count
 /// ```
+#[track_caller]
 pub fn windowed_soft_argmax<const D: usize>(
     logits: Tensor<D>,
     dim: impl AsIndex,

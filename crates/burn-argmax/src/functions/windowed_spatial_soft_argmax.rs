@@ -49,6 +49,7 @@ use super::{Coordinates, check_beta, check_heatmaps, check_radius, spatial_soft_
 /// let keypoint = windowed_spatial_soft_argmax(heatmaps, 1.0, 1, Coordinates::Index);
 /// keypoint.into_data().assert_eq(&[[[1.0f32, 1.0]]].into(), false);
 /// ```
+#[track_caller]
 pub fn windowed_spatial_soft_argmax<const D: usize>(
     heatmaps: Tensor<D>,
     beta: f64,

@@ -17,6 +17,7 @@ impl Beta {
     /// # Panics
     ///
     /// If `initial` is negative, infinite or NaN, or 0 and to be learnt.
+    #[track_caller]
     pub(super) fn new(module: &str, initial: f64, learnable: bool, device: &Device) -> Self {
         assert!(
             initial.is_finite() && initial >= 0.0 && (initial > 0.0 || !learnable),

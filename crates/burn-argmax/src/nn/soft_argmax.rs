@@ -47,6 +47,7 @@ impl SoftArgmaxConfig {
     /// # Panics
     ///
     /// If beta is negative, infinite or NaN, or 0 and to be learnt.
+    #[track_caller]
     pub fn init(&self, device: &Device) -> SoftArgmax {
         SoftArgmax {
             dim: self.dim,
@@ -64,6 +65,7 @@ impl SoftArgmax {
     /// # Panics
     ///
     /// As [`soft_argmax`](crate::soft_argmax()).
+    #[track_caller]
     pub fn forward<const D: usize>(&self, logits: Tensor<D>) -> Tensor<D> {
         let dim = crate::functions::check_dim("SoftArgmax", &logits, self.dim);
         let (logits, beta) = self.beta.apply(logits, &[dim]);

@@ -47,6 +47,7 @@ impl SpatialSoftArgmaxConfig {
     /// # Panics
     ///
     /// If beta is negative, infinite or NaN, or 0 and to be learnt.
+    #[track_caller]
     pub fn init(&self, device: &Device) -> SpatialSoftArgmax {
         SpatialSoftArgmax {
             coordinates: self.coordinates,
@@ -65,6 +66,7 @@ impl SpatialSoftArgmax {
     /// # Panics
     ///
     /// As [`spatial_soft_argmax`](crate::spatial_soft_argmax()).
+    #[track_caller]
     pub fn forward<const D: usize>(&self, heatmaps: Tensor<D>) -> Tensor<3> {
         crate::functions::check_heatmaps("SpatialSoftArgmax", &heatmaps);
         let dims: alloc::vec::Vec<usize> = (2..D).collect();

@@ -47,6 +47,7 @@ impl StraightThroughOneHotConfig {
     ///
     /// If beta is negative, infinite or NaN, or 0 and to be learnt, or if the identity, which has
     /// none, is to learn one.
+    #[track_caller]
     pub fn init(&self, device: &Device) -> StraightThroughOneHot {
         let beta = match self.surrogate {
             Surrogate::Identity => {
@@ -80,6 +81,7 @@ impl StraightThroughOneHot {
     /// # Panics
     ///
     /// As [`straight_through_one_hot`](crate::straight_through_one_hot()).
+    #[track_caller]
     pub fn forward<const D: usize>(&self, logits: Tensor<D>) -> Tensor<D> {
         let dim = crate::functions::check_dim("StraightThroughOneHot", &logits, self.dim);
         let Some(beta) = &self.beta else {

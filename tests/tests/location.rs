@@ -1,0 +1,50 @@
+//! A panic points to the line that called the operator.
+#![cfg(feature = "flex")]
+
+use std::panic::{catch_unwind, set_hook, take_hook};
+use std::sync::Mutex;
+
+use burn::tensor::{Device, Tensor};
+use burn_argmax::{
+    Coordinates, Surrogate, nn::SoftArgmaxConfig, sign_one_hot, soft_argmax, soft_argmin,
+    spatial_soft_argmax, straight_through_one_hot, windowed_soft_argmax,
+};
+
+static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+#[test]
+fn is_that_of_the_caller() {
+    let x = || Tensor::<2>::zeros([2, 3], &Device::flex());
+    let calls: [fn(Tensor<2>); 7] = [
+        |x| drop(soft_argmax(x, 2, 1.0)),
+        |x| drop(soft_argmin(x, 1, -1.0)),
+        |x| drop(straight_through_one_hot(x, 7, Surrogate::Identity)),
+        |x| drop(sign_one_hot(x, -3)),
+        |x| drop(windowed_soft_argmax(x, 1, 1.0, 0)),
+        |x| drop(spatial_soft_argmax(x, 1.0, Coordinates::Index)),
+        |x| {
+            drop(
+                SoftArgmaxConfig::new()
+                    .with_dim(5)
+                    .init(&x.device())
+                    .forward(x),
+            )
+        },
+    ];
+    let hook = take_hook();
+    set_hook(Box::new(|panic| {
+        let file = panic.location().expect("a location").file();
+        FILES
+            .lock()
+            .expect("no panic while it is held")
+            .push(file.to_string());
+    }));
+    let results = calls.map(|call| catch_unwind(|| call(x())).is_err());
+    set_hook(hook);
+    assert_eq!(results, [true; 7]);
+    let files = FILES.lock().expect("no panic while it was held");
+    assert!(
+        files.iter().all(|at| at.ends_with("location.rs")),
+        "{files:?}"
+    );
+}
