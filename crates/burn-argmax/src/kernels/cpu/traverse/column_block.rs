@@ -112,8 +112,8 @@ impl<A: Accumulator, const SUMS: usize> BlockSums<A, SUMS> {
             let scale = op.shrink::<FMA, FLAT>(before.max[lane], about).to_f64();
             let shift = before.center[lane].sub(self.center[lane]).to_f64();
             let moved = O::moved::<f64, FMA>(at(&before.sums, lane), scale, shift);
-            for sum in 0..SUMS {
-                before.sums[sum][lane] = moved[sum] + self.sums[sum][lane].to_f64();
+            for (sum, moved) in moved.iter().enumerate() {
+                before.sums[sum][lane] = moved + self.sums[sum][lane].to_f64();
             }
         }
         before.max = self.max;
