@@ -74,9 +74,13 @@ fn gradient_kernel<E: Float, A: Float, C: Numeric, N: Size, M: Size>(
         let probability = weight::<A, N>(x - max, beta) / sum;
         let distance = Vector::<A, N>::cast_from(coordinate - centre) - offset;
         let slope = probability * distance * Vector::new(beta) * upstream;
-        // In a line with a softmax, what is not finite is masked.
-        let slope = select_many(not_finite::<A, N>(x).any, zero, slope);
-        let slope = select_many(valid, slope, Vector::new(nan.get::<A>()));
+        // In a line with a softmax, what is not finite is masked; in one without, masks get nothing.
+        let not_finite = not_finite::<A, N>(x);
+        let slope = select_many(not_finite.any, zero, slope);
+        let nan = Vector::new(nan.get::<A>());
+        let broken = select_many(not_finite.any, zero, nan);
+        let broken = select_many(not_finite.not_masked, nan, broken);
+        let slope = select_many(valid, slope, broken);
         gradient[gradient_start + step * gradient_place.step] = Vector::cast_from(slope);
         step += comptime!(plan.team);
     }

@@ -136,9 +136,12 @@ fn gradient_kernel<E: Float, A: Float, N: Size>(
         let x = Vector::<A, N>::cast_from(heatmaps[start + step * heatmaps_place.step]);
         // The weight comes first: where it is 0, the product stays 0 however large beta is.
         let result = weight::<A, N>(x - max, beta) * slope.at::<N>(&position) * scale;
-        // In a map with a softmax, what is not finite is masked.
-        let result = select_many(not_finite::<A, N>(x).any, zero, result);
-        let result = select_many(valid, result, nan);
+        // In a map with a softmax, what is not finite is masked; in one without, masks get nothing.
+        let not_finite = not_finite::<A, N>(x);
+        let result = select_many(not_finite.any, zero, result);
+        let broken = select_many(not_finite.any, zero, nan);
+        let broken = select_many(not_finite.not_masked, nan, broken);
+        let result = select_many(valid, result, broken);
         gradient[gradient_start + step * gradient_place.step] = Vector::cast_from(result);
         raster.advance(&mut position);
         step += comptime!(plan.team);
