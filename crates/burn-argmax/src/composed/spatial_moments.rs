@@ -179,10 +179,13 @@ pub(super) fn slopes<B: Backend>(
             products.map(|(pair, product)| B::float_sub(product, of_maps::<B>(at(8 + pair)))),
         );
     }
-    let steepness = rows.steepness();
+    // Multiplied as maps: Burn's fusion reads zeros where a tensor that is broadcast along its last
+    // dimensions is reshaped before.
+    let steepness = B::float_reshape(rows.steepness(), shape.clone());
     let slopes = from_mean
         .into_iter()
-        .map(|distance| B::float_mul(steepness.clone(), flatten::<B>(distance, &shape)))
+        .map(|distance| B::float_mul(steepness.clone(), distance))
+        .map(|slope| B::float_reshape(slope, flat(&shape)))
         .collect();
     (rows, slopes)
 }
