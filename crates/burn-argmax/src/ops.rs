@@ -68,6 +68,12 @@ pub trait ArgmaxOps: Backend {
         composed::soft_argmax_backward::<Self>(logits, state, grad, dim, beta)
     }
 
+    /// The one-hot of the first maximum along `dim`.
+    #[fusion(dtype = values, shape = values)]
+    fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
+        composed::one_hot::<Self>(values, dim)
+    }
+
     /// The one-hot of the first maximum along `dim`. The surrogate is the backward pass's.
     #[fusion(dtype = logits, shape = logits)]
     fn straight_through_one_hot(
@@ -76,7 +82,7 @@ pub trait ArgmaxOps: Backend {
         surrogate: Surrogate,
     ) -> FloatTensor<Self> {
         let _ = surrogate;
-        composed::one_hot::<Self>(logits, dim)
+        Self::one_hot(logits, dim)
     }
 
     /// The vector-Jacobian product of `softmax(beta * logits)`: `beta * p * (grad - sum(grad * p))`.

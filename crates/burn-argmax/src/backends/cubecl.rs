@@ -1,7 +1,7 @@
 use burn_core::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 
-use crate::{ArgmaxOps, Surrogate, kernels::cube};
+use crate::{ArgmaxOps, kernels::cube};
 
 impl ArgmaxOps for CubeBackend {
     fn soft_argmax_forward(
@@ -22,12 +22,8 @@ impl ArgmaxOps for CubeBackend {
         cube::soft_argmax_backward(logits, state, grad, dim, beta)
     }
 
-    fn straight_through_one_hot(
-        logits: FloatTensor<Self>,
-        dim: usize,
-        _surrogate: Surrogate,
-    ) -> FloatTensor<Self> {
-        cube::one_hot(logits, dim)
+    fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
+        cube::one_hot(values, dim)
     }
 
     fn softmax_surrogate_backward(
