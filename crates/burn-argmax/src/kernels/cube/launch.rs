@@ -15,7 +15,7 @@ use super::{
     geometry::{Axis, Extent, Geometry},
     layout::Strides,
     lines::Lines,
-    work::{CubePlan, Grid, GridLaunch, Place, PlaceLaunch, Work, indices},
+    work::{CubePlan, Grid, GridLaunch, Place, PlaceLaunch, Work, indices, spread},
 };
 
 /// The types of a launch.
@@ -90,7 +90,7 @@ pub(super) trait Reduction: LaunchArg + Send + Sync {
     /// With one more vector.
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>);
     /// The lanes together, as far as they belong to one line.
-    fn fold<P: Types>(op: &Self, lanes: &Self::Lanes<P>) -> Self::Sums<P>;
+    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P>;
     /// With the entries of `other`.
     fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>);
     /// The sums as numbers.
@@ -107,11 +107,11 @@ pub(super) trait Map: LaunchArg + Send + Sync {
     /// What is known of a line, for each entry of a vector.
     type Line<P: Types>: CubeType;
 
-    /// From the line's state and upstream gradient.
+    /// From the line's state and upstream gradient, for each entry of a vector.
     fn line<P: Types>(
         op: &Self,
-        state: &Sequence<Vector<P::K, P::M>>,
-        upstream: &Sequence<Vector<P::A, P::M>>,
+        state: &Sequence<Vector<P::K, P::N>>,
+        upstream: &Sequence<Vector<P::A, P::N>>,
         walk: &Walk,
     ) -> Self::Line<P>;
     /// What becomes of the next vector.
@@ -132,16 +132,18 @@ fn write_numbers<T: Numeric, M: Size>(
 }
 
 #[cube]
-fn read_numbers<T: Numeric, A: Numeric, M: Size>(
+fn read_numbers<T: Numeric, A: Numeric, M: Size, N: Size>(
     table: &[Vector<T, M>],
     at: usize,
     apart: usize,
     #[comptime] count: usize,
-) -> Sequence<Vector<A, M>> {
-    let mut numbers = Sequence::<Vector<A, M>>::new();
+) -> Sequence<Vector<A, N>> {
+    let mut numbers = Sequence::<Vector<A, N>>::new();
     #[unroll]
     for number in 0..count {
-        numbers.push(Vector::cast_from(table[at + number * apart]));
+        numbers.push(Vector::cast_from(spread::<T, M, N>(
+            table[at + number * apart],
+        )));
     }
     numbers
 }
@@ -173,6 +175,40 @@ fn entry<P: Types>(
         beside: read::<P::E, P::A, P::N>(beside, beside_at),
         index: indices::<P::K, P::N>(step, comptime!(plan.axis)),
     }
+}
+
+/// The sums of each line from those of its lanes, stored: merged if the lanes belong to one line,
+/// and as they are if each is a line of its own.
+#[cube]
+pub(super) fn fold_lanes<P: Types, R: Reduction>(
+    op: &R,
+    lanes: &Sequence<Vector<P::K, P::N>>,
+) -> R::Sums<P> {
+    let mut sums = R::load::<P>(op, &lane::<P>(lanes, 0usize));
+    #[unroll]
+    for other in 1..comptime!(P::N::value() / P::M::value()) {
+        R::merge::<P>(op, &mut sums, &R::load::<P>(op, &lane::<P>(lanes, other)));
+    }
+    sums
+}
+
+/// The numbers of one lane, or those of all where each lane is a line.
+#[cube]
+fn lane<P: Types>(
+    lanes: &Sequence<Vector<P::K, P::N>>,
+    #[comptime] lane: usize,
+) -> Sequence<Vector<P::K, P::M>> {
+    let (width, lines) = (P::N::value(), P::M::value());
+    let mut numbers = Sequence::<Vector<P::K, P::M>>::new();
+    #[unroll]
+    for number in 0..comptime!(lanes.len()) {
+        if comptime!(width == lines) {
+            numbers.push(Vector::cast_from(lanes[number]));
+        } else {
+            numbers.push(Vector::new(lanes[number].extract(lane)));
+        }
+    }
+    numbers
 }
 
 #[cube]
@@ -212,7 +248,7 @@ fn merge_team<P: Types, R: Reduction>(
             sync_cube();
             if work.rank < half {
                 let other = work.unit + half * neighbor;
-                let other = read_numbers::<P::K, P::K, P::M>(&shared, other, units, count);
+                let other = read_numbers::<P::K, P::K, P::M, P::M>(&shared, other, units, count);
                 R::merge::<P>(op, sums, &R::load::<P>(op, &other));
                 let merged = R::store::<P>(op, &*sums);
                 write_numbers::<P::K, P::M>(&merged, &mut shared, work.unit, units);
@@ -281,7 +317,7 @@ fn scan_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, R: Reduction>(
         R::observe::<(E, A, K, N, M)>(op, &mut lanes, &entry);
         step += comptime!(plan.team);
     }
-    let mut sums = R::fold::<(E, A, K, N, M)>(op, &lanes);
+    let mut sums = R::fold::<(E, A, K, N, M)>(op, lanes);
     conclude::<(E, A, K, N, M), R>(op, &mut sums, table, result, &work, grid, plan);
 }
 
@@ -299,11 +335,11 @@ fn merge_kernel<E: Float, A: Float, K: Int, M: Size, R: Reduction>(
 ) {
     let work = Work::new(grid, plan);
     let walk = walk::<(E, A, K, M, M)>(&work, plan);
-    let mut sums = R::fold::<(E, A, K, M, M)>(op, &R::empty::<(E, A, K, M, M)>(op, &walk));
+    let mut sums = R::fold::<(E, A, K, M, M)>(op, R::empty::<(E, A, K, M, M)>(op, &walk));
     let mut step = work.first;
     while step < work.end {
         let at = step * grid.lines + work.line;
-        let part = read_numbers::<K, K, M>(parts, at, grid.steps * grid.lines, count);
+        let part = read_numbers::<K, K, M, M>(parts, at, grid.steps * grid.lines, count);
         let part = R::load::<(E, A, K, M, M)>(op, &part);
         R::merge::<(E, A, K, M, M)>(op, &mut sums, &part);
         step += comptime!(plan.team);
@@ -320,7 +356,6 @@ fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
     state: &Tensor<Vector<K, M>>,
     upstream: ComptimeOption<&Tensor<Vector<E, M>>>,
     output: &mut Tensor<Vector<E, N>>,
-    output_place: &Place,
     grid: &Grid,
     op: &T,
     #[comptime] state_count: usize,
@@ -333,28 +368,28 @@ fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
         terminate!();
     }
     let at = work.numbers(grid, state_count);
-    let state = read_numbers::<K, K, M>(state, at, grid.lanes, state_count);
+    let state = read_numbers::<K, K, M, N>(state, at, grid.lanes, state_count);
     let at = work.numbers(grid, upstream_count);
     #[comptime]
     let upstream = match upstream {
         ComptimeOption::Some(upstream) => {
-            read_numbers::<E, A, M>(upstream, at, grid.lanes, upstream_count)
+            read_numbers::<E, A, M, N>(upstream, at, grid.lanes, upstream_count)
         }
-        ComptimeOption::None => Sequence::<Vector<A, M>>::new(),
+        ComptimeOption::None => Sequence::<Vector<A, N>>::new(),
     };
     let walk = walk::<(E, A, K, N, M)>(&work, plan);
     let mut line = T::line::<(E, A, K, N, M)>(op, &state, &upstream, &walk);
 
     let start = work.start(scores_place);
     let beside_start = work.start(beside_place);
-    let output_start = work.start(output_place);
+    let output_start = work.contiguous(grid);
     let mut step = work.first;
     while step < work.end {
         let at = start + step * scores_place.step;
         let beside_at = beside_start + step * beside_place.step;
         let entry = entry::<(E, A, K, N, M)>(&scores, at, &beside, beside_at, step, plan);
         let mapped = T::map::<(E, A, K, N, M)>(op, &mut line, &entry);
-        output[output_start + step * output_place.step] = Vector::cast_from(mapped);
+        output[output_start + step * grid.lanes] = Vector::cast_from(mapped);
         step += comptime!(plan.team);
     }
 }
@@ -408,17 +443,14 @@ impl Launch {
     }
 }
 
-type TensorAndPlace = (Option<TensorArg>, PlaceLaunch);
-
-fn input(input: Option<(CubeTensor, Strides)>) -> TensorAndPlace {
+fn input(input: Option<(CubeTensor, Strides)>) -> (Option<TensorArg>, PlaceLaunch) {
     match input {
-        Some((tensor, strides)) => (Some(tensor.into_tensor_arg()), place(strides)),
+        Some((tensor, Strides { outer, step })) => (
+            Some(tensor.into_tensor_arg()),
+            PlaceLaunch::new(outer, step),
+        ),
         None => (None, PlaceLaunch::new(0, 0)),
     }
-}
-
-fn place(strides: Strides) -> PlaceLaunch {
-    PlaceLaunch::new(strides.outer, strides.step)
 }
 
 /// The widest address that any of the tensors needs.
@@ -446,7 +478,8 @@ impl Lines {
     ) -> (CubeTensor, Option<CubeTensor>) {
         let layout = self.layout;
         let line_size = layout.line_vector_size();
-        let state = self.numbers(counts.state, self.bits);
+        // Floats or not: a state is allocated as the float that callers know it as.
+        let state = self.numbers(counts.state, self.accumulator);
         let result = (counts.result > 0).then(|| self.numbers(counts.result, self.dtype));
         let result_arg = || result.clone().map(CubeTensor::into_tensor_arg);
         let finished = || [&state].into_iter().chain(&result);
@@ -556,7 +589,6 @@ impl Lines {
                 state.into_tensor_arg(),
                 upstream.map(CubeTensor::into_tensor_arg).into(),
                 output.clone().into_tensor_arg(),
-                place(layout.contiguous()),
                 launch.grid,
                 op,
                 state_count,

@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::{bits::Kind, softmax::weight, work::spread};
+use super::{bits::Kind, softmax::weight};
 
 /// Softmax sums over some entries, about a center: with `w_i = exp(beta * (x_i - max))`, `sum` is
 /// `sum_i w_i` and `moment` is `sum_i (coordinate_i - center) * w_i`.
@@ -103,37 +103,6 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         self.sum = select_many(spoiled, Vector::new(A::new(-1.0_f32)), lead_sum + moved_sum);
     }
 
-    /// One lane, alone.
-    fn lane<M: Size>(&self, #[comptime] lane: usize) -> Moments<A, C, M> {
-        Moments::<A, C, M> {
-            max: Vector::new(self.max.extract(lane)),
-            sum: Vector::new(self.sum.extract(lane)),
-            moment: Vector::new(self.moment.extract(lane)),
-            center: Vector::new(self.center.extract(lane)),
-        }
-    }
-
-    /// The sums of each line: the lanes merged if they belong to one line (`M` is 1), and as they
-    /// are if each is a line of its own (`M` is `N`).
-    pub(super) fn lines<M: Size>(&self, beta: A) -> Moments<A, C, M> {
-        let (lanes, lines) = (N::value(), M::value());
-        if comptime!(lanes == lines) {
-            Moments::<A, C, M> {
-                max: Vector::cast_from(self.max),
-                sum: Vector::cast_from(self.sum),
-                moment: Vector::cast_from(self.moment),
-                center: Vector::cast_from(self.center),
-            }
-        } else {
-            let mut merged = self.lane::<M>(0usize);
-            #[unroll]
-            for lane in 1..lanes {
-                merged.merge(&self.lane::<M>(lane), beta);
-            }
-            merged
-        }
-    }
-
     pub(super) fn store<K: Int>(&self) -> Sequence<Vector<K, N>> {
         let mut numbers = Sequence::<Vector<K, N>>::new();
         numbers.push(Vector::reinterpret(self.max));
@@ -192,13 +161,12 @@ impl<A: Float, N: Size> Average<A, N> {
         numbers
     }
 
-    /// Of the line that an entry belongs to.
-    pub(super) fn load<K: Int, M: Size>(numbers: &Sequence<Vector<K, M>>) -> Self {
+    pub(super) fn load<K: Int>(numbers: &Sequence<Vector<K, N>>) -> Self {
         Average::<A, N> {
-            max: Vector::reinterpret(spread::<K, M, N>(numbers[0])),
-            sum: Vector::reinterpret(spread::<K, M, N>(numbers[1])),
-            center: Vector::reinterpret(spread::<K, M, N>(numbers[2])),
-            offset: Vector::reinterpret(spread::<K, M, N>(numbers[3])),
+            max: Vector::reinterpret(numbers[0]),
+            sum: Vector::reinterpret(numbers[1]),
+            center: Vector::reinterpret(numbers[2]),
+            offset: Vector::reinterpret(numbers[3]),
         }
     }
 

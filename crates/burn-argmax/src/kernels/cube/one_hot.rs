@@ -8,36 +8,27 @@ use super::{
     launch::{Entry, Inputs, Map, Types, Walk},
     lines::Lines,
     peak::{INDEX, KEY, peaks},
-    work::spread,
 };
 
 /// 1 at the first maximum, 0 elsewhere.
 #[derive(CubeType, CubeLaunch)]
 struct OneHot {}
 
-/// The index of the peak.
-#[derive(CubeType)]
-struct PeakIndex<P: Types> {
-    index: Vector<P::K, P::N>,
-}
-
 #[cube]
 impl Map for OneHot {
-    type Line<P: Types> = PeakIndex<P>;
+    type Line<P: Types> = Vector<P::K, P::N>;
 
     fn line<P: Types>(
         _op: &Self,
-        state: &Sequence<Vector<P::K, P::M>>,
-        _upstream: &Sequence<Vector<P::A, P::M>>,
+        state: &Sequence<Vector<P::K, P::N>>,
+        _upstream: &Sequence<Vector<P::A, P::N>>,
         _walk: &Walk,
-    ) -> PeakIndex<P> {
-        PeakIndex::<P> {
-            index: spread::<P::K, P::M, P::N>(state[INDEX]),
-        }
+    ) -> Self::Line<P> {
+        state[INDEX]
     }
 
-    fn map<P: Types>(_op: &Self, line: &mut PeakIndex<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
-        mark::<P>(entry.index.equal(&line.index))
+    fn map<P: Types>(_op: &Self, line: &mut Self::Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
+        mark::<P>(entry.index.equal(&*line))
     }
 }
 
@@ -47,32 +38,24 @@ struct SignOneHot {
     nan: InputScalar,
 }
 
-/// The order key of the peak.
-#[derive(CubeType)]
-struct PeakKey<P: Types> {
-    key: Vector<P::K, P::N>,
-}
-
 #[cube]
 impl Map for SignOneHot {
-    type Line<P: Types> = PeakKey<P>;
+    type Line<P: Types> = Vector<P::K, P::N>;
 
     fn line<P: Types>(
         _op: &Self,
-        state: &Sequence<Vector<P::K, P::M>>,
-        _upstream: &Sequence<Vector<P::A, P::M>>,
+        state: &Sequence<Vector<P::K, P::N>>,
+        _upstream: &Sequence<Vector<P::A, P::N>>,
         _walk: &Walk,
-    ) -> PeakKey<P> {
-        PeakKey::<P> {
-            key: spread::<P::K, P::M, P::N>(state[KEY]),
-        }
+    ) -> Self::Line<P> {
+        state[KEY]
     }
 
-    fn map<P: Types>(op: &Self, line: &mut PeakKey<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
+    fn map<P: Types>(op: &Self, line: &mut Self::Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
         let key = order_key::<P::A, P::K, P::N>(entry.x);
-        let spoiled = line.key.equal(&Vector::new(P::K::max_value()));
+        let spoiled = line.equal(&Vector::new(P::K::max_value()));
         let nan = Vector::<P::A, P::N>::new(op.nan.get::<P::A>());
-        select_many(spoiled, nan, mark::<P>(key.equal(&line.key)))
+        select_many(spoiled, nan, mark::<P>(key.equal(&*line)))
     }
 }
 

@@ -9,7 +9,7 @@ use cubecl::prelude::*;
 
 use super::{
     bits::order_key,
-    launch::{Counts, Entry, Finished, Inputs, Reduction, Types, Walk},
+    launch::{Counts, Entry, Finished, Inputs, Reduction, Types, Walk, fold_lanes},
     lines::Lines,
 };
 
@@ -46,28 +46,6 @@ impl<K: Int, N: Size> Peak<K, N> {
         self.index = select_many(leads, other.index, self.index);
     }
 
-    /// The peak of each line: of all lanes if they belong to one line (`M` is 1), and of each if it
-    /// is a line of its own (`M` is `N`).
-    fn lines<M: Size>(&self) -> Peak<K, M> {
-        let (lanes, lines) = (N::value(), M::value());
-        if comptime!(lanes == lines) {
-            Peak::<K, M> {
-                key: Vector::cast_from(self.key),
-                index: Vector::cast_from(self.index),
-            }
-        } else {
-            let mut merged = Peak::<K, M>::none();
-            #[unroll]
-            for lane in 0..lanes {
-                merged.merge(&Peak::<K, M> {
-                    key: Vector::new(self.key.extract(lane)),
-                    index: Vector::new(self.index.extract(lane)),
-                });
-            }
-            merged
-        }
-    }
-
     fn numbers(&self) -> Sequence<Vector<K, N>> {
         let mut numbers = Sequence::<Vector<K, N>>::new();
         numbers.push(self.key);
@@ -84,37 +62,37 @@ impl Reduction for FirstMax {
     type Lanes<P: Types> = Peak<P::K, P::N>;
     type Sums<P: Types> = Peak<P::K, P::M>;
 
-    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Peak<P::K, P::N> {
+    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
         Peak::<P::K, P::N>::none()
     }
 
-    fn observe<P: Types>(_op: &Self, lanes: &mut Peak<P::K, P::N>, entry: &Entry<P>) {
+    fn observe<P: Types>(_op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
         lanes.merge(&Peak::<P::K, P::N> {
             key: order_key::<P::A, P::K, P::N>(entry.x),
             index: entry.index,
         });
     }
 
-    fn fold<P: Types>(_op: &Self, lanes: &Peak<P::K, P::N>) -> Peak<P::K, P::M> {
-        lanes.lines::<P::M>()
+    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
+        fold_lanes::<P, FirstMax>(op, &lanes.numbers())
     }
 
-    fn merge<P: Types>(_op: &Self, sums: &mut Peak<P::K, P::M>, other: &Peak<P::K, P::M>) {
+    fn merge<P: Types>(_op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
         sums.merge(other);
     }
 
-    fn store<P: Types>(_op: &Self, sums: &Peak<P::K, P::M>) -> Sequence<Vector<P::K, P::M>> {
+    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
         sums.numbers()
     }
 
-    fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Peak<P::K, P::M> {
+    fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
         Peak::<P::K, P::M> {
             key: numbers[KEY],
             index: numbers[INDEX],
         }
     }
 
-    fn finish<P: Types>(_op: &Self, sums: &Peak<P::K, P::M>) -> Finished<P> {
+    fn finish<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
         Finished::<P> {
             state: sums.numbers(),
             result: Sequence::<Vector<P::A, P::M>>::new(),

@@ -5,11 +5,10 @@ use cubecl::prelude::*;
 
 use super::{
     bits::magnitude,
-    launch::{Counts, Entry, Finished, Inputs, Map, Reduction, Types, Walk},
+    launch::{Counts, Entry, Finished, Inputs, Map, Reduction, Types, Walk, fold_lanes},
     lines::Lines,
     moments::{Average, Moments},
     softmax::Slope,
-    work::spread,
 };
 
 #[derive(CubeType, CubeLaunch)]
@@ -23,41 +22,31 @@ impl Reduction for SoftArgmax {
     type Lanes<P: Types> = Moments<P::A, P::K, P::N>;
     type Sums<P: Types> = Moments<P::A, P::K, P::M>;
 
-    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Moments<P::A, P::K, P::N> {
+    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
         Moments::<P::A, P::K, P::N>::empty()
     }
 
-    fn observe<P: Types>(op: &Self, lanes: &mut Moments<P::A, P::K, P::N>, entry: &Entry<P>) {
+    fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
         lanes.observe::<P::K>(entry.x, entry.index, op.beta.get::<P::A>());
     }
 
-    fn fold<P: Types>(op: &Self, lanes: &Moments<P::A, P::K, P::N>) -> Moments<P::A, P::K, P::M> {
-        lanes.lines::<P::M>(op.beta.get::<P::A>())
+    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
+        fold_lanes::<P, SoftArgmax>(op, &lanes.store::<P::K>())
     }
 
-    fn merge<P: Types>(
-        op: &Self,
-        sums: &mut Moments<P::A, P::K, P::M>,
-        other: &Moments<P::A, P::K, P::M>,
-    ) {
+    fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
         sums.merge(other, op.beta.get::<P::A>());
     }
 
-    fn store<P: Types>(
-        _op: &Self,
-        sums: &Moments<P::A, P::K, P::M>,
-    ) -> Sequence<Vector<P::K, P::M>> {
+    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
         sums.store::<P::K>()
     }
 
-    fn load<P: Types>(
-        _op: &Self,
-        numbers: &Sequence<Vector<P::K, P::M>>,
-    ) -> Moments<P::A, P::K, P::M> {
+    fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
         Moments::<P::A, P::K, P::M>::load::<P::K>(numbers)
     }
 
-    fn finish<P: Types>(op: &Self, sums: &Moments<P::A, P::K, P::M>) -> Finished<P> {
+    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
         let average = sums.average(op.nan.get::<P::A>());
         let mut result = Sequence::<Vector<P::A, P::M>>::new();
         result.push(average.center + average.offset);
@@ -82,12 +71,12 @@ impl Map for SoftArgmax {
 
     fn line<P: Types>(
         op: &Self,
-        state: &Sequence<Vector<P::K, P::M>>,
-        upstream: &Sequence<Vector<P::A, P::M>>,
+        state: &Sequence<Vector<P::K, P::N>>,
+        upstream: &Sequence<Vector<P::A, P::N>>,
         _walk: &Walk,
     ) -> Line<P> {
-        let average = Average::<P::A, P::N>::load::<P::K, P::M>(state);
-        let upstream = spread::<P::A, P::M, P::N>(upstream[0]);
+        let average = Average::<P::A, P::N>::load::<P::K>(state);
+        let upstream = upstream[0];
         let silent = magnitude::<P::A, P::K, P::N>(upstream).equal(&Vector::new(P::K::from_int(0)));
         Line::<P> {
             average,

@@ -6,11 +6,10 @@ use cubecl::prelude::*;
 
 use super::{
     bits::magnitude,
-    launch::{Counts, Entry, Finished, Inputs, Map, Reduction, Types, Walk},
+    launch::{Counts, Entry, Finished, Inputs, Map, Reduction, Types, Walk, fold_lanes},
     lines::Lines,
     moments::{Average, Moments},
     softmax::Slope,
-    work::spread,
 };
 
 #[derive(CubeType, CubeLaunch)]
@@ -29,67 +28,53 @@ struct Sums<A: Float, K: Int, N: Size> {
 }
 
 #[cube]
+impl<A: Float, K: Int, N: Size> Sums<A, K, N> {
+    fn store(&self) -> Sequence<Vector<K, N>> {
+        let mut numbers = self.moments.store::<K>();
+        numbers.push(self.upstream);
+        numbers
+    }
+}
+
+#[cube]
 impl Reduction for SoftmaxSurrogate {
     type Lanes<P: Types> = Sums<P::A, P::K, P::N>;
     type Sums<P: Types> = Sums<P::A, P::K, P::M>;
 
-    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Sums<P::A, P::K, P::N> {
+    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
         Sums::<P::A, P::K, P::N> {
             moments: Moments::<P::A, P::A, P::N>::empty(),
             upstream: Vector::new(P::K::from_int(0)),
         }
     }
 
-    fn observe<P: Types>(op: &Self, lanes: &mut Sums<P::A, P::K, P::N>, entry: &Entry<P>) {
+    fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
         let beta = op.beta.get::<P::A>();
         lanes.moments.observe::<P::K>(entry.x, entry.beside, beta);
         lanes.upstream = lanes.upstream | magnitude::<P::A, P::K, P::N>(entry.beside);
     }
 
-    fn fold<P: Types>(op: &Self, lanes: &Sums<P::A, P::K, P::N>) -> Sums<P::A, P::K, P::M> {
-        let (width, lines) = (P::N::value(), P::M::value());
-        let upstream = if comptime!(width == lines) {
-            Vector::<P::K, P::M>::cast_from(lanes.upstream)
-        } else {
-            let mut any = lanes.upstream.extract(0usize);
-            #[unroll]
-            for lane in 1..width {
-                any |= lanes.upstream.extract(lane);
-            }
-            Vector::<P::K, P::M>::new(any)
-        };
-        Sums::<P::A, P::K, P::M> {
-            moments: lanes.moments.lines::<P::M>(op.beta.get::<P::A>()),
-            upstream,
-        }
+    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
+        fold_lanes::<P, SoftmaxSurrogate>(op, &lanes.store())
     }
 
-    fn merge<P: Types>(
-        op: &Self,
-        sums: &mut Sums<P::A, P::K, P::M>,
-        other: &Sums<P::A, P::K, P::M>,
-    ) {
+    fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
         sums.moments.merge(&other.moments, op.beta.get::<P::A>());
         sums.upstream = sums.upstream | other.upstream;
     }
 
-    fn store<P: Types>(_op: &Self, sums: &Sums<P::A, P::K, P::M>) -> Sequence<Vector<P::K, P::M>> {
-        let mut numbers = sums.moments.store::<P::K>();
-        numbers.push(sums.upstream);
-        numbers
+    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
+        sums.store()
     }
 
-    fn load<P: Types>(
-        _op: &Self,
-        numbers: &Sequence<Vector<P::K, P::M>>,
-    ) -> Sums<P::A, P::K, P::M> {
+    fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
         Sums::<P::A, P::K, P::M> {
             moments: Moments::<P::A, P::A, P::M>::load::<P::K>(numbers),
             upstream: numbers[4],
         }
     }
 
-    fn finish<P: Types>(op: &Self, sums: &Sums<P::A, P::K, P::M>) -> Finished<P> {
+    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
         let average = sums.moments.average(op.nan.get::<P::A>());
         let mut state = average.store::<P::K>();
         state.push(sums.upstream);
@@ -113,12 +98,12 @@ impl Map for SoftmaxSurrogate {
 
     fn line<P: Types>(
         op: &Self,
-        state: &Sequence<Vector<P::K, P::M>>,
-        _upstream: &Sequence<Vector<P::A, P::M>>,
+        state: &Sequence<Vector<P::K, P::N>>,
+        _upstream: &Sequence<Vector<P::A, P::N>>,
         _walk: &Walk,
     ) -> Line<P> {
-        let average = Average::<P::A, P::N>::load::<P::K, P::M>(state);
-        let silent = spread::<P::K, P::M, P::N>(state[4]).equal(&Vector::new(P::K::from_int(0)));
+        let average = Average::<P::A, P::N>::load::<P::K>(state);
+        let silent = state[4].equal(&Vector::new(P::K::from_int(0)));
         Line::<P> {
             average,
             slope: Slope::<P::A, P::N>::new(

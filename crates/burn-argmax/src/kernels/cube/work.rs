@@ -114,6 +114,11 @@ impl Work {
         self.outer * place.outer + self.lane
     }
 
+    /// Where the line starts in a contiguous tensor.
+    pub(super) fn contiguous(&self, grid: &Grid) -> usize {
+        self.outer * grid.steps * grid.lanes + self.lane
+    }
+
     /// Where the first of a line's numbers stands in a table of so many for each line. The others
     /// follow `lanes` apart.
     pub(super) fn numbers(&self, grid: &Grid, #[comptime] count: usize) -> usize {

@@ -213,7 +213,7 @@ impl Reduction for SpatialMoments {
     type Lanes<P: Types> = UnitSums<P>;
     type Sums<P: Types> = Sums<P::A>;
 
-    fn empty<P: Types>(op: &Self, walk: &Walk) -> UnitSums<P> {
+    fn empty<P: Types>(op: &Self, walk: &Walk) -> Self::Lanes<P> {
         UnitSums::<P> {
             sums: Sums::<P::A>::empty(op.raster.position(0i32), op.covariance),
             broken: Vector::new(false),
@@ -222,7 +222,7 @@ impl Reduction for SpatialMoments {
         }
     }
 
-    fn observe<P: Types>(op: &Self, lanes: &mut UnitSums<P>, entry: &Entry<P>) {
+    fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
         let kind = Kind::<P::N>::of::<P::A, P::K>(entry.x);
         lanes.broken = lanes.broken.or(kind.broken);
         lanes.sums.observe::<P::N>(
@@ -234,31 +234,21 @@ impl Reduction for SpatialMoments {
         op.raster.advance(&mut lanes.position, &lanes.stride);
     }
 
-    fn fold<P: Types>(_op: &Self, lanes: &UnitSums<P>) -> Sums<P::A> {
+    fn fold<P: Types>(_op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
         let count = P::N::value();
-        let mut sum = lanes.sums.sum;
+        let mut sums = lanes.sums;
         #[unroll]
         for lane in 0..count {
-            sum = select(lanes.broken.extract(lane), P::A::new(-1.0_f32), sum);
+            sums.sum = select(lanes.broken.extract(lane), P::A::new(-1.0_f32), sums.sum);
         }
-        let mut moments = Sequence::<P::A>::new();
-        #[unroll]
-        for entry in 0..comptime!(lanes.sums.moments.len()) {
-            moments.push(lanes.sums.moments[entry]);
-        }
-        Sums::<P::A> {
-            max: lanes.sums.max,
-            sum,
-            center: lanes.sums.center,
-            moments,
-        }
+        sums
     }
 
-    fn merge<P: Types>(op: &Self, sums: &mut Sums<P::A>, other: &Sums<P::A>) {
+    fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
         sums.merge(other, &op.raster, op.beta.get::<P::A>());
     }
 
-    fn store<P: Types>(_op: &Self, sums: &Sums<P::A>) -> Sequence<Vector<P::K, P::M>> {
+    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
         let mut numbers = Sequence::<Vector<P::K, P::M>>::new();
         numbers.push(pack::<P::A, P::K, P::M>(sums.max));
         numbers.push(pack::<P::A, P::K, P::M>(sums.sum));
@@ -273,7 +263,7 @@ impl Reduction for SpatialMoments {
         numbers
     }
 
-    fn load<P: Types>(op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Sums<P::A> {
+    fn load<P: Types>(op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
         let mut moments = Sequence::<P::A>::new();
         #[unroll]
         for entry in 0..comptime!(spatial_moments_len(op.covariance)) {
@@ -294,7 +284,7 @@ impl Reduction for SpatialMoments {
 
     /// The state is as [`ArgmaxOps::spatial_moments_forward`](crate::ArgmaxOps) says. A map without
     /// a softmax has a `sum` of -1 and NaN for the rest.
-    fn finish<P: Types>(op: &Self, sums: &Sums<P::A>) -> Finished<P> {
+    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
         let nan = op.nan.get::<P::A>();
         let valid = sums.sum > P::A::new(0.0_f32);
         let divisor = select(valid, sums.sum, P::A::new(1.0_f32));
