@@ -162,3 +162,64 @@ impl Lines {
         InputScalar::new(f64::NAN, dtype_to_elem_type(self.accumulator))
     }
 }
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use burn_cubecl::ops::numeric;
+
+    use super::*;
+    use crate::kernels::cube::{
+        soft_argmax_backward, softmax_surrogate_backward, spatial_moments_backward,
+    };
+
+    fn zeros(shape: &[usize]) -> CubeTensor {
+        let shape = Shape::from(shape.to_vec());
+        numeric::zeros(CubeDevice::default(), shape, DType::F32)
+    }
+
+    #[test]
+    #[should_panic(expected = "soft_argmax_backward: state has the shape")]
+    fn a_state_of_other_lines() {
+        soft_argmax_backward(zeros(&[2, 16]), zeros(&[1, 4]), zeros(&[2, 1]), 1, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "soft_argmax_backward: grad has the shape")]
+    fn an_upstream_gradient_of_other_lines() {
+        soft_argmax_backward(zeros(&[2, 16]), zeros(&[2, 4]), zeros(&[1, 1]), 1, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "softmax_surrogate_backward: grad has the shape")]
+    fn an_upstream_gradient_of_another_shape() {
+        softmax_surrogate_backward(zeros(&[2, 16]), zeros(&[2, 15]), 1, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "spatial_moments_backward: state has the shape")]
+    fn a_state_without_the_covariances() {
+        let maps = zeros(&[2, 1, 4, 4]);
+        spatial_moments_backward(maps, zeros(&[2, 8]), zeros(&[2, 9]), true, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "state has the shape")]
+    fn a_state_of_another_dtype() {
+        let state = numeric::zeros(CubeDevice::default(), [2, 4].into(), DType::I32);
+        soft_argmax_backward(zeros(&[2, 16]), state, zeros(&[2, 1]), 1, 1.0);
+    }
+
+    #[test]
+    fn vectors_are_as_narrow_as_the_handles_are_misaligned() {
+        for (offset, widest) in [(0, 4), (4, 1), (8, 2), (12, 1), (16, 4)] {
+            let mut tensor = zeros(&[2, 16]);
+            tensor.handle = tensor.handle.offset_start(offset);
+            let lines = Lines::new("op", "logits", &tensor, 1);
+            assert!(lines.layout.vector_size <= widest, "{offset}");
+
+            let mut lines = Lines::new("op", "logits", &zeros(&[2, 16]), 1);
+            lines.admit("grad", &tensor, 16, DType::F32);
+            assert!(lines.layout.vector_size <= widest, "{offset}");
+        }
+    }
+}

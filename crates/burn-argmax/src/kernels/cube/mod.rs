@@ -3,8 +3,8 @@
 //! A tensor is seen as `[outer, n, inner]` about `dim` (`layout`), and its lines are laid over cubes
 //! (`geometry`, `work`). Two launches serve all operators: a reduction of every line and a map over
 //! its entries (`launch`), on tensors that are checked where they enter (`lines`). What is summed
-//! and mapped is the operators' own: one file each, on the weights of a softmax (`softmax`) and its
-//! averages (`moments`) or on maxima (`peak`).
+//! and mapped (`operator`) is one file each, on the weights of a softmax (`softmax`) and its averages
+//! (`moments`) or on maxima (`peak`).
 //!
 //! `cubek-reduce` cannot carry these sums: its instructions are configured at compile time, and
 //! `beta` is not known then; its accumulators hold values with `u32` coordinates and no more; and
@@ -17,6 +17,7 @@ mod layout;
 mod lines;
 mod moments;
 mod one_hot;
+mod operator;
 mod peak;
 mod soft_argmax;
 mod softmax;

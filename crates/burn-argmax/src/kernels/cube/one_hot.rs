@@ -5,8 +5,9 @@ use cubecl::prelude::*;
 
 use super::{
     bits::order_key,
-    launch::{Entry, Inputs, Map, Types, Walk},
+    launch::Inputs,
     lines::Lines,
+    operator::{Entry, Map, Types, Walk},
     peak::{INDEX, KEY, peaks},
 };
 

@@ -9,8 +9,9 @@ use cubecl::prelude::*;
 
 use super::{
     bits::order_key,
-    launch::{Counts, Entry, Finished, Inputs, Reduction, Types, Walk, fold_lanes},
+    launch::{Inputs, fold_lanes},
     lines::Lines,
+    operator::{Counts, Entry, Finished, Reduction, Types, Walk},
 };
 
 /// The largest [`order_key`] of some entries, lane by lane, and the first index that has it. A NaN

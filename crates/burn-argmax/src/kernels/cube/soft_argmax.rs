@@ -5,9 +5,10 @@ use cubecl::prelude::*;
 
 use super::{
     bits::magnitude,
-    launch::{Counts, Entry, Finished, Inputs, Map, Reduction, Types, Walk, fold_lanes},
+    launch::{Inputs, fold_lanes},
     lines::Lines,
     moments::{Average, Moments},
+    operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
     softmax::Slope,
 };
 

@@ -6,7 +6,7 @@ use cubecl::prelude::*;
 use super::{
     super::{
         bits::magnitude,
-        launch::{Entry, Map, Types, Walk},
+        operator::{Entry, Map, Types, Walk},
         softmax::{Slope, weight},
     },
     AXES, SpatialMoments,

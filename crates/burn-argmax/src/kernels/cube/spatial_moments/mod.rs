@@ -13,10 +13,7 @@ use burn_core::{backend::TensorMetadata, tensor::Shape};
 use burn_cubecl::{cubecl, ops::reshape, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-use super::{
-    launch::{Counts, Inputs},
-    lines::Lines,
-};
+use super::{launch::Inputs, lines::Lines, operator::Counts};
 use crate::ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len};
 use raster::{Raster, RasterLaunch};
 

@@ -6,7 +6,7 @@ use cubecl::prelude::*;
 use super::{
     super::{
         bits::Kind,
-        launch::{Entry, Finished, Reduction, Types, Walk},
+        operator::{Entry, Finished, Reduction, Types, Walk},
         softmax::weight,
     },
     AXES, PAIRS, SpatialMoments,
