@@ -84,9 +84,10 @@ pub(super) fn fold_lanes<P: Types, R: Reduction>(
     op: &R,
     lanes: &Sequence<Vector<P::K, P::N>>,
 ) -> R::Sums<P> {
+    let (width, lines) = (P::N::value(), P::M::value());
     let mut sums = R::load::<P>(op, &lane::<P>(lanes, 0usize));
     #[unroll]
-    for other in 1..comptime!(P::N::value() / P::M::value()) {
+    for other in 1..comptime!(width / lines) {
         R::merge::<P>(op, &mut sums, &R::load::<P>(op, &lane::<P>(lanes, other)));
     }
     sums
