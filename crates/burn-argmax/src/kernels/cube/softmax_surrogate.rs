@@ -52,7 +52,7 @@ impl Reduction for SoftmaxSurrogate {
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
         let beta = op.beta.get::<P::A>();
         lanes.moments.observe::<P::K>(entry.x, entry.beside, beta);
-        lanes.upstream = lanes.upstream | magnitude::<P::A, P::K, P::N>(entry.beside);
+        lanes.upstream |= magnitude::<P::A, P::K, P::N>(entry.beside);
     }
 
     fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
@@ -61,7 +61,7 @@ impl Reduction for SoftmaxSurrogate {
 
     fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
         sums.moments.merge(&other.moments, op.beta.get::<P::A>());
-        sums.upstream = sums.upstream | other.upstream;
+        sums.upstream |= other.upstream;
     }
 
     fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {

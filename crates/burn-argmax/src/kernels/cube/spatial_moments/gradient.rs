@@ -78,7 +78,7 @@ impl Map for SpatialMoments {
         let mut scale = P::A::new(1.0_f32);
         #[unroll]
         for entry in 0..count {
-            any = any | magnitude::<P::A, P::K, P::N>(upstream[entry]);
+            any |= magnitude::<P::A, P::K, P::N>(upstream[entry]);
             scale = max(scale, upstream[entry].extract(0usize).abs());
         }
         let silent = any.equal(&Vector::new(P::K::from_int(0)));
