@@ -1,22 +1,26 @@
 //! How the lines of a tensor are laid over cubes. Plain arithmetic, testable without a device.
 //!
 //! A *line* is one lane of work along `dim`: a row, or, where lanes run across the inner
-//! dimensions, a vector of neighbouring columns. A *step* is one vector load along it. A *team* of
+//! dimensions, a vector of neighboring columns. A *step* is one vector load along it. A *team* of
 //! units shares a line, and a long line may be *split* over several cubes.
 
 use burn_cubecl::cubecl::ir::HardwareProperties;
 
-/// The most units of a cube. Enough to hide latency, and what every device allows.
+/// The most units of a cube. Enough to hide latency, and what every GPU allows.
 const MAX_UNITS: usize = 256;
 
-/// Neighbouring lines read together where lanes run across the inner dimensions.
+/// The shared memory that WebGPU promises. A constant, like the units: a device that has more gets
+/// the same cubes, so that the order of summation does not depend on it.
+const SHARED_BYTES: usize = 16_384;
+
+/// Neighboring lines read together where lanes run across the inner dimensions.
 const COALESCED_LINES: usize = 32;
 
 /// Steps that are worth a unit of their own in a team.
 const STEPS_PER_UNIT: usize = 4;
 
-/// The longest chain of additions of one unit: its rounding errors stay well under the tolerance,
-/// whatever the length of the line.
+/// The longest chain of additions, and of merges, of one unit: its rounding errors stay well under
+/// the tolerance, whatever the length of the line.
 const MAX_CHAIN: usize = 128;
 
 /// Steps that are worth a unit's share of a line when the line is split for occupancy alone.
@@ -70,7 +74,8 @@ impl Extent {
     pub(super) fn max_units(hardware: &HardwareProperties, bytes_per_unit: usize) -> usize {
         let (x, y, _) = hardware.max_cube_dim;
         let device = hardware.max_units_per_cube.min(x).min(y) as usize;
-        fitting_units(device, hardware.max_shared_memory_size, bytes_per_unit)
+        let shared = hardware.max_shared_memory_size.min(SHARED_BYTES);
+        fitting_units(device, shared, bytes_per_unit)
     }
 
     /// For a kernel that reduces each line.
@@ -84,12 +89,14 @@ impl Extent {
         self.split(team, lines_per_cube, for_accuracy.max(for_occupancy))
     }
 
-    /// For the kernel that merges the splits of each line, its steps. The team is as large as can
-    /// be: merged by halves, the sums keep their precision where a chain would lose it.
+    /// For a kernel that merges the parts of each line, its steps. The team is as large as can be:
+    /// merged by halves, the sums keep their precision where a chain would lose it. Where even so a
+    /// unit had a long chain, as in the small cubes of a CPU, the lines are split again.
     pub(super) fn merge(self) -> Geometry {
         let team = self.steps.next_power_of_two().min(self.max_units);
         let lines = self.lines.next_power_of_two();
-        self.split(team, lines.min(self.max_units / team), 1)
+        let splits = self.steps.div_ceil(team * MAX_CHAIN);
+        self.split(team, lines.min(self.max_units / team), splits)
     }
 
     /// For a kernel whose units do not share anything.
@@ -182,12 +189,24 @@ mod tests {
 
     #[test]
     fn no_unit_adds_a_long_chain() {
-        for extent in extents() {
-            let geometry = extent.reduce();
-            assert!(
-                geometry.steps_per_split / geometry.team <= MAX_CHAIN,
-                "{extent:?}"
-            );
+        for max_units in [1, 2, 16, 256] {
+            for extent in extents() {
+                let mut extent = Extent {
+                    max_units,
+                    ..extent
+                };
+                let mut geometry = extent.reduce();
+                loop {
+                    let chain = geometry.steps_per_split / geometry.team;
+                    assert!(chain <= MAX_CHAIN, "{extent:?} {geometry:?}");
+                    if geometry.splits == 1 {
+                        break;
+                    }
+                    assert!(geometry.splits < extent.steps, "each launch leaves less");
+                    extent.steps = geometry.splits;
+                    geometry = extent.merge();
+                }
+            }
         }
     }
 

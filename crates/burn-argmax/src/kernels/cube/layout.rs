@@ -1,17 +1,9 @@
 //! A tensor seen as `[outer, n, inner]` about `dim`.
 
-use burn_core::tensor::{DType, Shape};
-use burn_cubecl::{
-    kernel::into_contiguous, ops::numeric::empty_device_contiguous_dtype, tensor::CubeTensor,
-};
-
 use super::geometry::{Axis, Extent};
 
 /// The widest vector loaded: wider ones only add registers.
 const MAX_VECTOR_SIZE: usize = 8;
-
-/// Indices are `i32` on the device, and a float that they are rounded to must still fit.
-const MAX_LENGTH: usize = 1 << 30;
 
 /// The shape about `dim`, and the vectors that it is read in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +15,7 @@ pub(super) struct Layout {
     pub(super) vector_size: usize,
 }
 
-/// Distances in memory, in elements, between neighbours of the outer dimensions and along `dim`.
+/// Distances in memory, in elements, between neighbors of the outer dimensions and along `dim`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Strides {
     pub(super) outer: usize,
@@ -56,23 +48,6 @@ impl Layout {
             inner,
             vector_size,
         }
-    }
-
-    /// The layout of `tensor` about `dim`.
-    ///
-    /// # Panics
-    ///
-    /// If `dim` has more than 2^30 entries.
-    pub(super) fn of(tensor: &CubeTensor, dim: usize) -> Self {
-        let shape = tensor.meta.shape();
-        assert!(
-            shape[dim] <= MAX_LENGTH,
-            "burn-argmax: dim {dim} has {} entries, and at most {MAX_LENGTH} are supported on this \
-             backend",
-            shape[dim],
-        );
-        let sizes = tensor.client.io_optimized_vector_sizes(tensor.dtype.size());
-        Self::new(shape, dim, sizes)
     }
 
     /// Vectors beside each other in the inner dimensions.
@@ -116,23 +91,9 @@ impl Layout {
         }
     }
 
-    /// The tensor and its strides in vectors; copied once if the kernels cannot read it as it lies.
-    pub(super) fn view(self, tensor: CubeTensor, dim: usize) -> (CubeTensor, Strides) {
-        let size = self.vector_size;
-        let aligned = |offset: Option<u64>| {
-            offset
-                .unwrap_or(0)
-                .is_multiple_of((size * tensor.dtype.size()) as u64)
-        };
-        if !tensor.meta.is_tiled() && aligned(tensor.handle.offset_start) {
-            let strides = tensor.meta.strides();
-            if let Some(strides) = Strides::about(tensor.meta.shape(), strides, dim)
-                && let Some(strides) = self.in_vectors(strides)
-            {
-                return (tensor, strides);
-            }
-        }
-        (into_contiguous(tensor), self.contiguous())
+    /// The strides in vectors of a tensor that the kernels can read as it lies.
+    pub(super) fn strides(self, shape: &[usize], strides: &[usize], dim: usize) -> Option<Strides> {
+        self.in_vectors(Strides::about(shape, strides, dim)?)
     }
 
     fn in_vectors(self, strides: Strides) -> Option<Strides> {
@@ -182,11 +143,6 @@ fn merge(shape: &[usize], strides: &[usize]) -> Option<(usize, usize)> {
         };
     }
     Some(merged.unwrap_or((0, 1)))
-}
-
-/// An uninitialised contiguous tensor beside `tensor`.
-pub(super) fn empty_like(tensor: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
-    empty_device_contiguous_dtype(tensor.client.clone(), tensor.device.clone(), shape, dtype)
 }
 
 #[cfg(test)]

@@ -1,63 +1,50 @@
-//! The running softmax sums of a line, lane by lane.
+//! The softmax average of a coordinate over a line: its sums lane by lane, and what they come to.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::{
-    finite::not_finite,
-    line::{CubePlan, Work},
-};
+use super::{bits::Kind, softmax::weight};
 
-/// Softmax sums over some entries, about a centre: with `w_i = exp(beta * (x_i - max))`, `sum` is
-/// `sum_i w_i` and `moment` is `sum_i (coordinate_i - centre) * w_i`.
+/// Softmax sums over some entries, about a center: with `w_i = exp(beta * (x_i - max))`, `sum` is
+/// `sum_i w_i` and `moment` is `sum_i (coordinate_i - center) * w_i`.
 ///
-/// The centre is the coordinate of the maximum, so that a sharp peak far from the origin loses
-/// nothing: the terms of `moment` are then as small as the weights beside the peak.
+/// The center is the coordinate of the maximum, so that a sharp peak far from the origin loses
+/// nothing: the terms of `moment` are then as small as the weights beside the peak. Coordinates
+/// that are indices are integers, and only their distances become floats.
 ///
 /// A `sum` of 0 means no entry; -1 marks an input that has no softmax. The marker is an ordinary
 /// number because a compiler need not respect a NaN.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
 pub(super) struct Moments<A: Float, C: Numeric, N: Size> {
-    pub(super) max: Vector<A, N>,
-    pub(super) sum: Vector<A, N>,
-    pub(super) moment: Vector<A, N>,
-    pub(super) centre: Vector<C, N>,
-}
-
-/// `exp(beta * difference)` for a difference that is not positive.
-///
-/// The product is kept finite on the way: 0 * -inf is not a weight of 1, as `beta = 0` must give,
-/// and `exp` of -1000 is 0 in every precision.
-#[cube]
-pub(super) fn weight<A: Float, N: Size>(difference: Vector<A, N>, beta: A) -> Vector<A, N> {
-    let finite = max(difference, Vector::new(A::min_value()));
-    let exponent = Vector::new(beta) * finite;
-    max(exponent, Vector::new(A::new(-1000.0_f32))).exp()
+    max: Vector<A, N>,
+    sum: Vector<A, N>,
+    moment: Vector<A, N>,
+    center: Vector<C, N>,
 }
 
 #[cube]
 impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
     /// Of no entry.
-    pub(super) fn empty(centre: Vector<C, N>) -> Self {
+    pub(super) fn empty() -> Self {
         Moments::<A, C, N> {
             max: Vector::new(A::min_value()),
             sum: Vector::new(A::new(0.0_f32)),
             moment: Vector::new(A::new(0.0_f32)),
-            centre,
+            center: Vector::new(C::from_int(0)),
         }
     }
 
     /// With one more entry in each lane: `-inf` has weight 0, NaN and `+inf` spoil the line.
     ///
     /// Of the two factors, the old sums' and the new entry's, one is 1: one `exp` gives both.
-    pub(super) fn observe(&mut self, x: Vector<A, N>, at: Vector<C, N>, beta: A) {
+    pub(super) fn observe<K: Int>(&mut self, x: Vector<A, N>, at: Vector<C, N>, beta: A) {
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
         let one = Vector::<A, N>::new(A::new(1.0_f32));
 
-        let kind = not_finite::<A, N>(x);
-        let absent = kind.any;
-        let spoiled = kind.not_masked.or(self.sum.less_than(&zero));
+        let kind = Kind::<N>::of::<A, K>(x);
+        let absent = kind.masked.or(kind.broken);
+        let spoiled = kind.broken.or(self.sum.less_than(&zero));
 
         let x = select_many(absent, Vector::new(A::min_value()), x);
         // Also as the first entry: it may be no greater than the maximum of none.
@@ -72,17 +59,17 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         let keep = select_many(rises, factor, one);
         let kept = self.sum * keep;
 
-        // About the old centre the entry adds `distance * arriving`; about its own, the old sums
+        // About the old center the entry adds `distance * arriving`; about its own, the old sums
         // move by `-distance * kept`.
-        let distance = Vector::<A, N>::cast_from(at - self.centre);
-        let distance = select_many(absent, zero, distance);
+        let distance = Vector::<A, N>::cast_from(at - self.center);
+        let distance = select_many(absent.or(first), zero, distance);
         self.moment = self.moment * keep + distance * select_many(rises, zero - kept, arriving);
         self.sum = select_many(spoiled, zero - one, kept + arriving);
-        self.centre = select_many(rises, at, self.centre);
+        self.center = select_many(rises, at, self.center);
         self.max = select_many(rises, x, self.max);
     }
 
-    /// With the entries of `other`. The lower of two equal maxima's coordinates is the centre, in
+    /// With the entries of `other`. The lower of two equal maxima's coordinates is the center, in
     /// whatever order they come.
     pub(super) fn merge(&mut self, other: &Self, beta: A) {
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
@@ -91,129 +78,104 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         let other_leads = other
             .max
             .greater_than(&self.max)
-            .or(ties.vec_and(other.centre.less_than(&self.centre)));
+            .or(ties.vec_and(other.center.less_than(&self.center)));
         // No entry leads over none, and over none any does.
         let other_leads = select_many(other.sum.equal(&zero), Vector::new(false), other_leads)
             .or(self.sum.equal(&zero));
 
-        let centre = select_many(other_leads, other.centre, self.centre);
+        let center = select_many(other_leads, other.center, self.center);
         let max = select_many(other_leads, other.max, self.max);
-        let behind = select_many(other_leads, self.max, other.max);
-        let distance = select_many(
-            other_leads,
-            self.centre - other.centre,
-            other.centre - self.centre,
-        );
-        let distance = Vector::<A, N>::cast_from(distance);
+        let behind_max = select_many(other_leads, self.max, other.max);
+        let behind_center = select_many(other_leads, self.center, other.center);
 
-        let factor = weight::<A, N>(behind - max, beta);
+        let factor = weight::<A, N>(behind_max - max, beta);
         let lead_sum = select_many(other_leads, other.sum, self.sum);
         let lead_moment = select_many(other_leads, other.moment, self.moment);
         let moved_sum = select_many(other_leads, self.sum, other.sum) * factor;
         let moved_moment = select_many(other_leads, self.moment, other.moment) * factor;
+        // What weighs nothing has no distance, also from an infinite coordinate.
+        let distance = Vector::<A, N>::cast_from(behind_center - center);
+        let distance = select_many(moved_sum.equal(&zero), zero, distance);
 
         self.max = max;
-        self.centre = centre;
+        self.center = center;
         self.moment = lead_moment + (moved_moment + distance * moved_sum);
         self.sum = select_many(spoiled, Vector::new(A::new(-1.0_f32)), lead_sum + moved_sum);
     }
 
-    /// One lane, alone.
-    fn lane<M: Size>(&self, #[comptime] lane: usize) -> Moments<A, C, M> {
-        Moments::<A, C, M> {
-            max: Vector::new(self.max.extract(lane)),
-            sum: Vector::new(self.sum.extract(lane)),
-            moment: Vector::new(self.moment.extract(lane)),
-            centre: Vector::new(self.centre.extract(lane)),
+    pub(super) fn store<K: Int>(&self) -> Sequence<Vector<K, N>> {
+        let mut numbers = Sequence::<Vector<K, N>>::new();
+        numbers.push(Vector::reinterpret(self.max));
+        numbers.push(Vector::reinterpret(self.sum));
+        numbers.push(Vector::reinterpret(self.moment));
+        numbers.push(Vector::reinterpret(self.center));
+        numbers
+    }
+
+    pub(super) fn load<K: Int>(numbers: &Sequence<Vector<K, N>>) -> Self {
+        Moments::<A, C, N> {
+            max: Vector::reinterpret(numbers[0]),
+            sum: Vector::reinterpret(numbers[1]),
+            moment: Vector::reinterpret(numbers[2]),
+            center: Vector::reinterpret(numbers[3]),
         }
     }
 
-    /// The sums of each line: the lanes merged if they belong to one line (`M` is 1), and as they
-    /// are if each is a line of its own (`M` is `N`).
-    pub(super) fn lines<M: Size>(&self, beta: A) -> Moments<A, C, M> {
-        let (lanes, lines) = (N::value(), M::value());
-        if comptime!(lanes == lines) {
-            Moments::<A, C, M> {
-                max: Vector::cast_from(self.max),
-                sum: Vector::cast_from(self.sum),
-                moment: Vector::cast_from(self.moment),
-                centre: Vector::cast_from(self.centre),
-            }
-        } else {
-            let mut merged = self.lane::<M>(0usize);
-            #[unroll]
-            for lane in 1..lanes {
-                merged.merge(&self.lane::<M>(lane), beta);
-            }
-            merged
+    /// NaN but for a `sum` of -1 where a line has no softmax.
+    pub(super) fn average(&self, nan: A) -> Average<A, N> {
+        let nan = Vector::<A, N>::new(nan);
+        let valid = self.sum.greater_than(&Vector::new(A::new(0.0_f32)));
+        let divisor = select_many(valid, self.sum, Vector::new(A::new(1.0_f32)));
+
+        // An index may be too large for a float: the sums move to where it is rounded to.
+        let center = Vector::<A, N>::cast_from(self.center);
+        let rounding = Vector::<A, N>::cast_from(self.center - Vector::<C, N>::cast_from(center));
+        let offset = (self.moment + rounding * self.sum) / divisor;
+        Average::<A, N> {
+            max: select_many(valid, self.max, nan),
+            sum: select_many(valid, self.sum, Vector::new(A::new(-1.0_f32))),
+            center: select_many(valid, center, nan),
+            offset: select_many(valid, offset, nan),
         }
     }
 }
 
-/// The sums of every unit of a cube, for a team to merge.
-#[derive(CubeType)]
-struct Exchange<A: Float, C: Numeric, M: Size> {
-    max: Shared<[Vector<A, M>]>,
-    sum: Shared<[Vector<A, M>]>,
-    moment: Shared<[Vector<A, M>]>,
-    centre: Shared<[Vector<C, M>]>,
+/// The softmax average of a coordinate over a line, `center + offset`, and what its gradient needs.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+pub(super) struct Average<A: Float, N: Size> {
+    max: Vector<A, N>,
+    sum: Vector<A, N>,
+    pub(super) center: Vector<A, N>,
+    pub(super) offset: Vector<A, N>,
 }
 
 #[cube]
-impl<A: Float, C: Numeric, M: Size> Exchange<A, C, M> {
-    fn write(&mut self, unit: usize, moments: &Moments<A, C, M>) {
-        self.max[unit] = moments.max;
-        self.sum[unit] = moments.sum;
-        self.moment[unit] = moments.moment;
-        self.centre[unit] = moments.centre;
+impl<A: Float, N: Size> Average<A, N> {
+    pub(super) fn store<K: Int>(&self) -> Sequence<Vector<K, N>> {
+        let mut numbers = Sequence::<Vector<K, N>>::new();
+        numbers.push(Vector::reinterpret(self.max));
+        numbers.push(Vector::reinterpret(self.sum));
+        numbers.push(Vector::reinterpret(self.center));
+        numbers.push(Vector::reinterpret(self.offset));
+        numbers
     }
 
-    fn read(&self, unit: usize) -> Moments<A, C, M> {
-        Moments::<A, C, M> {
-            max: self.max[unit],
-            sum: self.sum[unit],
-            moment: self.moment[unit],
-            centre: self.centre[unit],
+    pub(super) fn load<K: Int>(numbers: &Sequence<Vector<K, N>>) -> Self {
+        Average::<A, N> {
+            max: Vector::reinterpret(numbers[0]),
+            sum: Vector::reinterpret(numbers[1]),
+            center: Vector::reinterpret(numbers[2]),
+            offset: Vector::reinterpret(numbers[3]),
         }
     }
-}
 
-/// Bytes of shared memory that [`merge_team`] takes for each unit.
-pub(super) fn exchange_bytes(accumulator_size: usize, vector_size: usize) -> usize {
-    4 * vector_size * accumulator_size.max(size_of::<i32>())
-}
+    /// Whether the line has a softmax.
+    pub(super) fn valid(&self) -> Vector<bool, N> {
+        self.sum.greater_than(&Vector::new(A::new(0.0_f32)))
+    }
 
-/// Merges the sums of a team by halves; the unit of rank 0 is left with the whole.
-///
-/// Through shared memory and not by plane operations, which WGSL devices need not have. Every unit
-/// of the cube must come here, for the barriers.
-#[cube]
-pub(super) fn merge_team<A: Float, C: Numeric, M: Size>(
-    moments: &mut Moments<A, C, M>,
-    work: &Work,
-    beta: A,
-    #[comptime] plan: CubePlan,
-) {
-    let team = comptime!(plan.team);
-    let units = comptime!(plan.units());
-    let neighbour = comptime!(plan.neighbour());
-    if comptime!(team > 1) {
-        let mut exchange = Exchange::<A, C, M> {
-            max: Shared::new_slice(units),
-            sum: Shared::new_slice(units),
-            moment: Shared::new_slice(units),
-            centre: Shared::new_slice(units),
-        };
-        exchange.write(work.unit, &*moments);
-
-        #[unroll]
-        for level in 0..comptime!(team.ilog2() as usize) {
-            let half = comptime!(team >> (level + 1));
-            sync_cube();
-            if work.rank < half {
-                moments.merge(&exchange.read(work.unit + half * neighbour), beta);
-                exchange.write(work.unit, &*moments);
-            }
-        }
+    pub(super) fn probability(&self, x: Vector<A, N>, beta: A) -> Vector<A, N> {
+        weight::<A, N>(x - self.max, beta) / self.sum
     }
 }

@@ -1,9 +1,108 @@
-use burn_cubecl::tensor::CubeTensor;
+//! The expected index of every line, and its gradient.
+
+use burn_cubecl::{cubecl, tensor::CubeTensor};
+use cubecl::prelude::*;
 
 use super::{
-    gradient::gradient,
-    state::{Coordinates, line_state},
+    bits::magnitude,
+    launch::{Inputs, fold_lanes},
+    lines::Lines,
+    moments::{Average, Moments},
+    operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
+    softmax::Slope,
 };
+
+#[derive(CubeType, CubeLaunch)]
+struct SoftArgmax {
+    beta: InputScalar,
+    nan: InputScalar,
+}
+
+#[cube]
+impl Reduction for SoftArgmax {
+    type Lanes<P: Types> = Moments<P::A, P::K, P::N>;
+    type Sums<P: Types> = Moments<P::A, P::K, P::M>;
+
+    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
+        Moments::<P::A, P::K, P::N>::empty()
+    }
+
+    fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
+        lanes.observe::<P::K>(entry.x, entry.index, op.beta.get::<P::A>());
+    }
+
+    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
+        fold_lanes::<P, SoftArgmax>(op, &lanes.store::<P::K>())
+    }
+
+    fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
+        sums.merge(other, op.beta.get::<P::A>());
+    }
+
+    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
+        sums.store::<P::K>()
+    }
+
+    fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
+        Moments::<P::A, P::K, P::M>::load::<P::K>(numbers)
+    }
+
+    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+        let average = sums.average(op.nan.get::<P::A>());
+        let mut result = Sequence::<Vector<P::A, P::M>>::new();
+        result.push(average.center + average.offset);
+        Finished::<P> {
+            state: average.store::<P::K>(),
+            result,
+        }
+    }
+}
+
+/// What the gradient takes from a line.
+#[derive(CubeType)]
+struct Line<P: Types> {
+    average: Average<P::A, P::N>,
+    center: Vector<P::K, P::N>,
+    slope: Slope<P::A, P::N>,
+}
+
+#[cube]
+impl Map for SoftArgmax {
+    type Line<P: Types> = Line<P>;
+
+    fn line<P: Types>(
+        op: &Self,
+        state: &Sequence<Vector<P::K, P::N>>,
+        upstream: &Sequence<Vector<P::A, P::N>>,
+        _walk: &Walk,
+    ) -> Line<P> {
+        let average = Average::<P::A, P::N>::load::<P::K>(state);
+        let upstream = upstream[0];
+        let silent = magnitude::<P::A, P::K, P::N>(upstream).equal(&Vector::new(P::K::from_int(0)));
+        Line::<P> {
+            average,
+            center: Vector::cast_from(average.center),
+            slope: Slope::<P::A, P::N>::new(
+                op.beta.get::<P::A>(),
+                upstream,
+                silent,
+                average.valid(),
+                op.nan.get::<P::A>(),
+            ),
+        }
+    }
+
+    fn map<P: Types>(op: &Self, line: &mut Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
+        let probability = line.average.probability(entry.x, op.beta.get::<P::A>());
+        let distance = Vector::<P::A, P::N>::cast_from(entry.index - line.center);
+        let distance = distance - line.average.offset;
+        line.slope.at::<P::K>(entry.x, probability, distance)
+    }
+}
+
+fn op(lines: &Lines, beta: f64) -> SoftArgmaxLaunch {
+    SoftArgmaxLaunch::new(lines.beta(beta), lines.nan())
+}
 
 /// See [`ArgmaxOps::soft_argmax_forward`](crate::ArgmaxOps::soft_argmax_forward).
 pub(crate) fn soft_argmax_forward(
@@ -11,8 +110,15 @@ pub(crate) fn soft_argmax_forward(
     dim: usize,
     beta: f64,
 ) -> (CubeTensor, CubeTensor) {
-    let (state, result) = line_state(logits, Coordinates::Indices, dim, beta);
-    (result.expect("indices have a result"), state)
+    let lines = Lines::new("soft_argmax_forward", "logits", &logits, dim);
+    let counts = Counts {
+        sums: 4,
+        state: 4,
+        result: 1,
+    };
+    let inputs = Inputs::of(lines.view(logits));
+    let (state, result) = lines.reduce::<SoftArgmax>(inputs, counts, || op(&lines, beta));
+    (result.expect("a result is counted"), state)
 }
 
 /// See [`ArgmaxOps::soft_argmax_backward`](crate::ArgmaxOps::soft_argmax_backward).
@@ -23,20 +129,9 @@ pub(crate) fn soft_argmax_backward(
     dim: usize,
     beta: f64,
 ) -> CubeTensor {
-    gradient(logits, Coordinates::Indices, state, Some(grad), dim, beta)
-}
-
-/// See [`ArgmaxOps::softmax_surrogate_backward`](crate::ArgmaxOps::softmax_surrogate_backward).
-///
-/// The gradient of the softmax average of `grad`, with `grad` held fixed: the same two kernels,
-/// with `grad` for the coordinates.
-pub(crate) fn softmax_surrogate_backward(
-    logits: CubeTensor,
-    grad: CubeTensor,
-    dim: usize,
-    beta: f64,
-) -> CubeTensor {
-    let coordinates = || Coordinates::Values(Box::new(grad.clone()));
-    let (state, _) = line_state(logits.clone(), coordinates(), dim, beta);
-    gradient(logits, coordinates(), state, None, dim, beta)
+    let mut lines = Lines::new("soft_argmax_backward", "logits", &logits, dim);
+    lines.admit("state", &state, 4, lines.accumulator);
+    lines.admit("grad", &grad, 1, lines.dtype);
+    let inputs = Inputs::of(lines.view(logits));
+    lines.map::<SoftArgmax>(inputs, state, Some(grad), op(&lines, beta))
 }

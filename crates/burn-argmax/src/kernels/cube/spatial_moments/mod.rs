@@ -2,22 +2,20 @@
 //!
 //! A *map* is one image or volume, seen as a line of all its entries with x along its rows. A vector
 //! never reaches over the end of a row, so that only x changes along it (`raster`). The sums of a map
-//! are taken about the position of its maximum (`sums`), in one read of it (`forward`); the gradient
-//! is mapped over it again (`backward`).
+//! are taken about the position of its maximum (`sums`), in one read of it; the gradient is mapped
+//! over it again (`gradient`).
 
-mod backward;
-mod forward;
+mod gradient;
 mod raster;
 mod sums;
 
-pub(crate) use backward::spatial_moments_backward;
-pub(crate) use forward::spatial_moments_forward;
-
 use burn_core::{backend::TensorMetadata, tensor::Shape};
-use burn_cubecl::{ops::reshape, tensor::CubeTensor};
+use burn_cubecl::{cubecl, ops::reshape, tensor::CubeTensor};
+use cubecl::prelude::*;
 
-use super::layout::{Layout, Strides};
-use crate::ops::SPATIAL_AXES as AXES;
+use super::{launch::Inputs, lines::Lines, operator::Counts};
+use crate::ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len};
+use raster::{Raster, RasterLaunch};
 
 /// The dimension of `[maps, positions]` that a map runs along.
 const DIM: usize = 1;
@@ -25,35 +23,90 @@ const DIM: usize = 1;
 /// Pairs of axes in the order of the covariances: xx, xy, xz, yy, yz, zz.
 const PAIRS: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
 
-/// Heatmaps as the kernels read them: a line for each map.
+#[derive(CubeType, CubeLaunch)]
+struct SpatialMoments {
+    beta: InputScalar,
+    nan: InputScalar,
+    raster: Raster,
+    #[cube(comptime)]
+    covariance: bool,
+}
+
+/// Heatmaps `[maps, depth, height, width]`, seen as a line for each map.
 struct Maps {
-    tensor: CubeTensor,
-    strides: Strides,
-    layout: Layout,
+    heatmaps: CubeTensor,
+    lines: Lines,
     width: usize,
     height: usize,
 }
 
 impl Maps {
-    /// Of `[maps, depth, height, width]`; copied once if the kernels cannot read it as it lies.
-    fn new(heatmaps: CubeTensor) -> Self {
+    fn new(op: &'static str, heatmaps: CubeTensor) -> Self {
         let shape = heatmaps.shape();
         let [maps, depth, height, width] = shape[..] else {
-            unreachable!("the public functions give four dimensions");
+            panic!(
+                "burn-argmax: {op}: heatmaps has the shape {shape:?}, and must have four \
+                 dimensions",
+            );
         };
-        let tensor = reshape(heatmaps, Shape::from([maps, depth * height * width]));
-        let layout = Layout::of(&tensor, DIM);
-        let layout = Layout {
-            vector_size: layout.vector_size.min(1 << width.trailing_zeros()),
-            ..layout
-        };
-        let (tensor, strides) = layout.view(tensor, DIM);
+        let heatmaps = reshape(heatmaps, Shape::from([maps, depth * height * width]));
+        let lines = Lines::new(op, "heatmaps", &heatmaps, DIM).within(width);
         Self {
-            tensor,
-            strides,
-            layout,
+            heatmaps,
+            lines,
             width,
             height,
         }
     }
+
+    fn op(&self, covariance: bool, beta: f64) -> SpatialMomentsLaunch {
+        // A map has at most 2^30 entries.
+        let raster = RasterLaunch::new(self.width as i32, self.height as i32);
+        SpatialMomentsLaunch::new(self.lines.beta(beta), self.lines.nan(), raster, covariance)
+    }
+
+    fn inputs(&self) -> Inputs {
+        Inputs::of(self.lines.view(self.heatmaps.clone()))
+    }
+}
+
+/// See [`ArgmaxOps::spatial_moments_forward`](crate::ArgmaxOps::spatial_moments_forward).
+pub(crate) fn spatial_moments_forward(
+    heatmaps: CubeTensor,
+    covariance: bool,
+    beta: f64,
+) -> (CubeTensor, CubeTensor) {
+    let maps = Maps::new("spatial_moments_forward", heatmaps);
+    let moments = spatial_moments_len(covariance);
+    let counts = Counts {
+        sums: 2 + AXES + moments,
+        state: spatial_state_len(covariance),
+        result: moments,
+    };
+    let op = || maps.op(covariance, beta);
+    let (state, moments) = maps
+        .lines
+        .reduce::<SpatialMoments>(maps.inputs(), counts, op);
+    (moments.expect("a result is counted"), state)
+}
+
+/// See [`ArgmaxOps::spatial_moments_backward`](crate::ArgmaxOps::spatial_moments_backward).
+pub(crate) fn spatial_moments_backward(
+    heatmaps: CubeTensor,
+    state: CubeTensor,
+    grad: CubeTensor,
+    covariance: bool,
+    beta: f64,
+) -> CubeTensor {
+    let shape = heatmaps.shape();
+    let mut maps = Maps::new("spatial_moments_backward", heatmaps);
+    let lines = &mut maps.lines;
+    let (accumulator, dtype) = (lines.accumulator, lines.dtype);
+    lines.admit("state", &state, spatial_state_len(covariance), accumulator);
+    lines.admit("grad", &grad, spatial_moments_len(covariance), dtype);
+    let op = maps.op(covariance, beta);
+    let gradient = maps
+        .lines
+        .map::<SpatialMoments>(maps.inputs(), state, Some(grad), op);
+    reshape(gradient, shape)
 }

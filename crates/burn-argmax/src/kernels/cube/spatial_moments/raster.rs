@@ -3,10 +3,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::{
-    super::{geometry::Axis, line::indices},
-    AXES, Maps,
-};
+use super::AXES;
 
 /// Indices along x, y and z.
 #[derive(CubeType, Clone, Copy)]
@@ -17,30 +14,11 @@ pub(super) struct Position {
     pub(super) z: i32,
 }
 
-/// The rows of a map, and how far it is from one vector of a unit to its next.
+/// The rows of a map.
 #[derive(CubeType, CubeLaunch)]
 pub(super) struct Raster {
     width: i32,
     height: i32,
-    stride_x: i32,
-    stride_y: i32,
-    stride_z: i32,
-}
-
-/// For units that take every `team`th vector.
-pub(super) fn raster(maps: &Maps, team: usize) -> RasterLaunch {
-    let (width, height) = (maps.width, maps.height);
-    let stride = team * maps.layout.vector_size;
-    let sizes = [
-        width,
-        height,
-        stride % width,
-        stride / width % height,
-        stride / width / height,
-    ];
-    // A map has at most 2^30 entries, and a stride fewer than 2^12.
-    let [width, height, x, y, z] = sizes.map(|size| size as i32);
-    RasterLaunch::new(width, height, x, y, z)
 }
 
 #[cube]
@@ -55,15 +33,20 @@ impl Raster {
         }
     }
 
-    /// The position of the unit's next vector, without a division.
-    pub(super) fn advance(&self, position: &mut Position) {
-        let x = position.x + self.stride_x;
+    /// The index of the entry at a position.
+    pub(super) fn index(&self, position: &Position) -> i32 {
+        (position.z * self.height + position.y) * self.width + position.x
+    }
+
+    /// Moves a position on by a stride, without a division.
+    pub(super) fn advance(&self, position: &mut Position, stride: &Position) {
+        let x = position.x + stride.x;
         let beyond = x >= self.width;
         position.x = select(beyond, x - self.width, x);
-        let y = position.y + self.stride_y + i32::cast_from(beyond);
+        let y = position.y + stride.y + i32::cast_from(beyond);
         let beyond = y >= self.height;
         position.y = select(beyond, y - self.height, y);
-        position.z += self.stride_z + i32::cast_from(beyond);
+        position.z += stride.z + i32::cast_from(beyond);
     }
 }
 
@@ -89,7 +72,13 @@ impl Position {
 
     /// From another position along x, for each entry of a vector that starts here.
     pub(super) fn across<A: Float, N: Size>(&self, other: &Position) -> Vector<A, N> {
-        let lanes = Vector::<A, N>::cast_from(indices::<N>(0usize, Axis::Rows));
-        Vector::new(A::cast_from(self.x - other.x)) + lanes
+        let lanes = N::value();
+        let first = self.x - other.x;
+        let mut distances = Vector::<i32, N>::new(first);
+        #[unroll]
+        for lane in 0..lanes {
+            distances.insert(lane, first + comptime!(lane as i32));
+        }
+        Vector::cast_from(distances)
     }
 }

@@ -1,46 +1,35 @@
-//! The running softmax sums of a map.
+//! The softmax sums of a map, and the moments that they come to.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::{
     super::{
-        finite::not_finite,
-        line::{CubePlan, Place, Work},
-        moments::weight,
+        bits::Kind,
+        operator::{Entry, Finished, Reduction, Types, Walk},
+        softmax::weight,
     },
-    AXES, PAIRS,
+    AXES, PAIRS, SpatialMoments,
     raster::{Position, Raster},
 };
 use crate::ops::spatial_moments_len;
 
-/// Softmax sums over some entries of a map, about a centre: with `w_j = exp(beta * (x_j - max))`,
-/// `sum` is `sum_j w_j`, and `moments` are the sums weighted by the distance from the centre along
+/// Softmax sums over some entries of a map, about a center: with `w_j = exp(beta * (x_j - max))`,
+/// `sum` is `sum_j w_j`, and `moments` are the sums weighted by the distance from the center along
 /// each axis, and with covariance by the products of these distances, as in [`PAIRS`].
 ///
-/// The centre is where the maximum stands, so that a sharp peak far from the origin loses nothing:
+/// The center is where the maximum stands, so that a sharp peak far from the origin loses nothing:
 /// the terms of the moments are then as small as the weights beside the peak. Any entry is as good
 /// where all are the smallest finite number.
 ///
-/// A `sum` of 0 means no entry. A centre of -1 with the largest finite number for its maximum marks
-/// an input that has no softmax, and leads over all others. The marks are ordinary numbers because a
-/// compiler need not respect a NaN.
+/// A `sum` of 0 means no entry; -1 marks an input that has no softmax. The marker is an ordinary
+/// number because a compiler need not respect a NaN.
 #[derive(CubeType)]
 pub(super) struct Sums<A: Float> {
-    pub(super) max: A,
-    /// The index of the centre.
-    pub(super) centre: i32,
-    /// The same in coordinates.
-    pub(super) position: Position,
-    pub(super) sum: A,
-    pub(super) moments: Sequence<A>,
-}
-
-/// Whether the second of two centres becomes that of both: of equal maxima, the first one's.
-#[cube]
-fn leads<A: Float>(max: A, centre: i32, other_max: A, other_centre: i32) -> bool {
-    let ties = other_max == max;
-    other_max > max || (ties && other_centre < centre)
+    max: A,
+    sum: A,
+    center: Position,
+    moments: Sequence<A>,
 }
 
 #[cube]
@@ -55,33 +44,31 @@ fn lane_sum<A: Float, N: Size>(lanes: Vector<A, N>) -> A {
 }
 
 #[cube]
+fn weight_of<A: Float>(difference: A, beta: A) -> A {
+    weight::<A, Const<1>>(Vector::new(difference), beta).extract(0usize)
+}
+
+#[cube]
 impl<A: Float> Sums<A> {
-    /// Of no entry, about a centre.
-    pub(super) fn empty(
-        max: A,
-        centre: i32,
-        raster: &Raster,
-        #[comptime] covariance: bool,
-    ) -> Self {
+    /// Of no entry, about a center.
+    fn empty(center: Position, #[comptime] covariance: bool) -> Self {
         let mut moments = Sequence::<A>::new();
         #[unroll]
         for _ in 0..comptime!(spatial_moments_len(covariance)) {
             moments.push(A::new(0.0_f32));
         }
         Sums::<A> {
-            max,
-            centre,
-            position: raster.position(centre),
+            max: A::min_value(),
             sum: A::new(0.0_f32),
+            center,
             moments,
         }
     }
 
-    /// The same sums about a maximum that is no smaller, at another centre.
-    fn raise(&mut self, max: A, centre: i32, position: &Position, beta: A) {
-        let fall = Vector::<A, Const<1>>::new(self.max - max);
-        let factor = weight::<A, Const<1>>(fall, beta).extract(0usize);
-        let shift = self.position.distances::<A>(position);
+    /// The same sums about a maximum that is no smaller, at another center.
+    fn recenter(&mut self, max: A, center: &Position, beta: A) {
+        let factor = weight_of::<A>(self.max - max, beta);
+        let shift = self.center.distances::<A>(center);
         #[unroll]
         for entry in AXES..comptime!(self.moments.len()) {
             let (a, b) = comptime!(PAIRS[entry - AXES]);
@@ -96,19 +83,16 @@ impl<A: Float> Sums<A> {
         }
         self.sum *= factor;
         self.max = max;
-        self.centre = centre;
-        self.position.x = position.x;
-        self.position.y = position.y;
-        self.position.z = position.z;
+        self.center.x = center.x;
+        self.center.y = center.y;
+        self.center.z = center.z;
     }
 
-    /// With one more vector of a row, the first entry of which is at `index`. An absent entry has
-    /// weight 0.
+    /// With one more vector of a row, which starts at a position. An absent entry has weight 0.
     fn observe<N: Size>(
         &mut self,
         values: Vector<A, N>,
         absent: Vector<bool, N>,
-        index: i32,
         position: &Position,
         beta: A,
     ) {
@@ -133,17 +117,17 @@ impl<A: Float> Sums<A> {
                 y: position.y,
                 z: position.z,
             };
-            self.raise(top, index + first, &peak, beta);
+            self.recenter(top, &peak, beta);
         }
 
         let weights = weight::<A, N>(x - Vector::new(self.max), beta);
         let weights = select_many(absent, zero, weights);
-        let x = position.across::<A, N>(&self.position);
+        let x = position.across::<A, N>(&self.center);
         let weighted = weights * x;
         let sum = lane_sum::<A, N>(weights);
         let sum_x = lane_sum::<A, N>(weighted);
         // The other axes are the same for the whole vector.
-        let distances = position.distances::<A>(&self.position);
+        let distances = position.distances::<A>(&self.center);
         let y = distances[1];
         let z = distances[2];
         let sum_y = sum * y;
@@ -162,139 +146,189 @@ impl<A: Float> Sums<A> {
         }
     }
 
-    /// With the entries of `other`, whose sums are moved to the common centre.
-    pub(super) fn merge(&mut self, other: &mut Self, beta: A) {
-        let other_leads = leads::<A>(self.max, self.centre, other.max, other.centre);
-        let max = select(other_leads, other.max, self.max);
-        let centre = select(other_leads, other.centre, self.centre);
-        let position = Position {
-            x: select(other_leads, other.position.x, self.position.x),
-            y: select(other_leads, other.position.y, self.position.y),
-            z: select(other_leads, other.position.z, self.position.z),
+    /// With the entries of `other`, about the higher of the two maxima: of equal ones, the first.
+    fn merge(&mut self, other: &Self, raster: &Raster, beta: A) {
+        let zero = A::new(0.0_f32);
+        let spoiled = self.sum < zero || other.sum < zero;
+        let ties = other.max == self.max;
+        let before = raster.index(&other.center) < raster.index(&self.center);
+        let higher = other.max > self.max || (ties && before);
+        // No entry leads over none, and over none any does.
+        let other_leads = self.sum == zero || (higher && other.sum != zero);
+
+        let lead_max = select(other_leads, other.max, self.max);
+        let lead_sum = select(other_leads, other.sum, self.sum);
+        let lead_center = Position {
+            x: select(other_leads, other.center.x, self.center.x),
+            y: select(other_leads, other.center.y, self.center.y),
+            z: select(other_leads, other.center.z, self.center.z),
         };
-        self.raise(max, centre, &position, beta);
-        other.raise(max, centre, &position, beta);
-        self.sum += other.sum;
+        let mut lead_moments = Sequence::<A>::new();
         #[unroll]
         for entry in 0..comptime!(self.moments.len()) {
-            self.moments[entry] += other.moments[entry];
+            lead_moments.push(select(
+                other_leads,
+                other.moments[entry],
+                self.moments[entry],
+            ));
+            let behind = select(other_leads, self.moments[entry], other.moments[entry]);
+            self.moments[entry] = behind;
         }
-    }
-
-    /// Puts sum and moments so far apart, for neighbours to lie beside each other.
-    pub(super) fn store(&self, numbers: &mut [A], at: usize, apart: usize) {
-        numbers[at] = self.sum;
+        self.max = select(other_leads, self.max, other.max);
+        self.sum = select(other_leads, self.sum, other.sum);
+        self.center.x = select(other_leads, self.center.x, other.center.x);
+        self.center.y = select(other_leads, self.center.y, other.center.y);
+        self.center.z = select(other_leads, self.center.z, other.center.z);
+        self.recenter(lead_max, &lead_center, beta);
+        self.sum = select(spoiled, A::new(-1.0_f32), self.sum + lead_sum);
         #[unroll]
         for entry in 0..comptime!(self.moments.len()) {
-            numbers[at + comptime!(1 + entry) * apart] = self.moments[entry];
-        }
-    }
-
-    /// With sum and moments about the same centre, put there by [`store`](Sums::store).
-    pub(super) fn add_stored(&mut self, numbers: &[A], at: usize, apart: usize) {
-        self.sum += numbers[at];
-        #[unroll]
-        for entry in 0..comptime!(self.moments.len()) {
-            self.moments[entry] += numbers[at + comptime!(1 + entry) * apart];
+            self.moments[entry] += lead_moments[entry];
         }
     }
 }
 
-/// The sums of the entries that a unit takes.
+/// The sums of what a unit reads, and where it reads next.
+#[derive(CubeType)]
+pub(super) struct UnitSums<P: Types> {
+    sums: Sums<P::A>,
+    broken: Vector<bool, P::N>,
+    position: Position,
+    stride: Position,
+}
+
+/// A float as the integer of its bits.
 #[cube]
-pub(super) fn unit_sums<E: Float, A: Float, N: Size>(
-    heatmaps: &Tensor<Vector<E, N>>,
-    heatmaps_place: &Place,
-    raster: &Raster,
-    work: &Work,
-    beta: A,
-    #[comptime] plan: CubePlan,
-    #[comptime] covariance: bool,
-) -> Sums<A> {
-    let lanes = N::value();
-    let start = work.start(heatmaps_place);
-    let mut sums = Sums::<A>::empty(A::min_value(), 0i32, raster, covariance);
-    let mut spoiled = Vector::<bool, N>::new(false);
-    let mut step = work.first;
-    let mut index = i32::cast_from(step) * comptime!(lanes as i32);
-    let mut position = raster.position(index);
-    while step < work.end {
-        let values = Vector::<A, N>::cast_from(heatmaps[start + step * heatmaps_place.step]);
-        let kind = not_finite::<A, N>(values);
-        spoiled = spoiled.or(kind.not_masked);
-        sums.observe::<N>(values, kind.any, index, &position, beta);
-        step += comptime!(plan.team);
-        index += comptime!((plan.team * lanes) as i32);
-        raster.advance(&mut position);
-    }
-    #[unroll]
-    for lane in 0..lanes {
-        let spoiled = spoiled.extract(lane);
-        sums.max = select(spoiled, A::max_value(), sums.max);
-        sums.centre = select(spoiled, -1i32, sums.centre);
-    }
-    sums
+fn pack<A: Float, K: Int, M: Size>(x: A) -> Vector<K, M> {
+    Vector::reinterpret(Vector::<A, M>::new(x))
 }
 
-/// Floats that [`Sums::store`] puts.
-pub(super) fn stored_numbers(covariance: bool) -> usize {
-    1 + spatial_moments_len(covariance)
-}
-
-/// Bytes of shared memory that [`merge_team`] takes for each unit.
-pub(super) fn exchange_bytes(accumulator_size: usize, covariance: bool) -> usize {
-    (1 + stored_numbers(covariance)) * accumulator_size + size_of::<i32>()
-}
-
-/// Merges the sums of a team by halves, once all are about the same centre; the unit of rank 0 is
-/// left with the whole. Every unit of the cube must come here, for the barriers.
-///
-/// Through shared memory and not by plane operations, which WGSL devices need not have.
 #[cube]
-pub(super) fn merge_team<A: Float>(
-    sums: &mut Sums<A>,
-    raster: &Raster,
-    work: &Work,
-    beta: A,
-    #[comptime] plan: CubePlan,
-    #[comptime] covariance: bool,
-) {
-    let team = comptime!(plan.team);
-    let units = comptime!(plan.units());
-    let neighbour = comptime!(plan.neighbour());
-    if comptime!(team > 1) {
-        let unit = work.unit;
-        let mut maxima = Shared::<[A]>::new_slice(units);
-        let mut centres = Shared::<[i32]>::new_slice(units);
-        maxima[unit] = sums.max;
-        centres[unit] = sums.centre;
-        #[unroll]
-        for level in 0..comptime!(team.ilog2() as usize) {
-            let half = comptime!(team >> (level + 1));
-            sync_cube();
-            if work.rank < half {
-                let other = unit + half * neighbour;
-                if leads::<A>(maxima[unit], centres[unit], maxima[other], centres[other]) {
-                    maxima[unit] = maxima[other];
-                    centres[unit] = centres[other];
-                }
-            }
-        }
-        sync_cube();
-        let leader = unit - work.rank * neighbour;
-        let centre = centres[leader];
-        sums.raise(maxima[leader], centre, &raster.position(centre), beta);
+pub(super) fn unpack<A: Float, K: Int, M: Size>(x: Vector<K, M>) -> A {
+    Vector::<A, M>::reinterpret(x).extract(0usize)
+}
 
-        let mut numbers = Shared::<[A]>::new_slice(comptime!(units * stored_numbers(covariance)));
-        sums.store(&mut numbers, unit, units);
-        #[unroll]
-        for level in 0..comptime!(team.ilog2() as usize) {
-            let half = comptime!(team >> (level + 1));
-            sync_cube();
-            if work.rank < half {
-                sums.add_stored(&numbers, unit + half * neighbour, units);
-                sums.store(&mut numbers, unit, units);
-            }
+#[cube]
+impl Reduction for SpatialMoments {
+    type Lanes<P: Types> = UnitSums<P>;
+    type Sums<P: Types> = Sums<P::A>;
+
+    fn empty<P: Types>(op: &Self, walk: &Walk) -> Self::Lanes<P> {
+        UnitSums::<P> {
+            sums: Sums::<P::A>::empty(op.raster.position(0i32), op.covariance),
+            broken: Vector::new(false),
+            position: op.raster.position(walk.start),
+            stride: op.raster.position(comptime!(walk.stride as i32)),
         }
+    }
+
+    fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
+        let kind = Kind::<P::N>::of::<P::A, P::K>(entry.x);
+        lanes.broken = lanes.broken.or(kind.broken);
+        lanes.sums.observe::<P::N>(
+            entry.x,
+            kind.masked.or(kind.broken),
+            &lanes.position,
+            op.beta.get::<P::A>(),
+        );
+        op.raster.advance(&mut lanes.position, &lanes.stride);
+    }
+
+    fn fold<P: Types>(_op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
+        let count = P::N::value();
+        let mut sums = lanes.sums;
+        #[unroll]
+        for lane in 0..count {
+            sums.sum = select(lanes.broken.extract(lane), P::A::new(-1.0_f32), sums.sum);
+        }
+        sums
+    }
+
+    fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
+        sums.merge(other, &op.raster, op.beta.get::<P::A>());
+    }
+
+    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
+        let mut numbers = Sequence::<Vector<P::K, P::M>>::new();
+        numbers.push(pack::<P::A, P::K, P::M>(sums.max));
+        numbers.push(pack::<P::A, P::K, P::M>(sums.sum));
+        #[unroll]
+        for axis in 0..AXES {
+            numbers.push(Vector::cast_from(sums.center.along(axis)));
+        }
+        #[unroll]
+        for entry in 0..comptime!(sums.moments.len()) {
+            numbers.push(pack::<P::A, P::K, P::M>(sums.moments[entry]));
+        }
+        numbers
+    }
+
+    fn load<P: Types>(op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
+        let mut moments = Sequence::<P::A>::new();
+        #[unroll]
+        for entry in 0..comptime!(spatial_moments_len(op.covariance)) {
+            let number = comptime!(2 + AXES + entry);
+            moments.push(unpack::<P::A, P::K, P::M>(numbers[number]));
+        }
+        Sums::<P::A> {
+            max: unpack::<P::A, P::K, P::M>(numbers[0]),
+            sum: unpack::<P::A, P::K, P::M>(numbers[1]),
+            center: Position {
+                x: i32::cast_from(numbers[2].extract(0usize)),
+                y: i32::cast_from(numbers[3].extract(0usize)),
+                z: i32::cast_from(numbers[4].extract(0usize)),
+            },
+            moments,
+        }
+    }
+
+    /// The state is as [`ArgmaxOps::spatial_moments_forward`](crate::ArgmaxOps) says. A map without
+    /// a softmax has a `sum` of -1 and NaN for the rest.
+    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+        let nan = op.nan.get::<P::A>();
+        let valid = sums.sum > P::A::new(0.0_f32);
+        let divisor = select(valid, sums.sum, P::A::new(1.0_f32));
+        let sum = select(valid, sums.sum, P::A::new(-1.0_f32));
+
+        let mut centers = Sequence::<P::A>::new();
+        let mut offsets = Sequence::<P::A>::new();
+        #[unroll]
+        for axis in 0..AXES {
+            // An index may be too large for a float: the offset makes up for the rounding.
+            let index = sums.center.along(axis);
+            let rounded = P::A::cast_from(index);
+            let rounding = P::A::cast_from(index - i32::cast_from(rounded));
+            let offset = rounding + sums.moments[axis] / divisor;
+            centers.push(select(valid, rounded, nan));
+            offsets.push(select(valid, offset, nan));
+        }
+        let mut covariances = Sequence::<P::A>::new();
+        #[unroll]
+        for entry in AXES..comptime!(sums.moments.len()) {
+            let (a, b) = comptime!(PAIRS[entry - AXES]);
+            let about_center = sums.moments[entry] / divisor;
+            let shift = (sums.moments[a] / divisor) * (sums.moments[b] / divisor);
+            covariances.push(select(valid, about_center - shift, nan));
+        }
+
+        let mut state = Sequence::<Vector<P::K, P::M>>::new();
+        let mut result = Sequence::<Vector<P::A, P::M>>::new();
+        state.push(pack::<P::A, P::K, P::M>(select(valid, sums.max, nan)));
+        state.push(pack::<P::A, P::K, P::M>(sum));
+        #[unroll]
+        for axis in 0..AXES {
+            state.push(pack::<P::A, P::K, P::M>(centers[axis]));
+            result.push(Vector::new(centers[axis] + offsets[axis]));
+        }
+        #[unroll]
+        for axis in 0..AXES {
+            state.push(pack::<P::A, P::K, P::M>(offsets[axis]));
+        }
+        #[unroll]
+        for entry in 0..comptime!(covariances.len()) {
+            state.push(pack::<P::A, P::K, P::M>(covariances[entry]));
+            result.push(Vector::new(covariances[entry]));
+        }
+        Finished::<P> { state, result }
     }
 }

@@ -1,12 +1,9 @@
-//! Which part of which line a unit works on.
+//! Which part of which line a unit works on, and where the numbers of a line stand.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::{
-    geometry::{Axis, Geometry},
-    layout::{Layout, Strides},
-};
+use super::geometry::{Axis, Geometry};
 
 /// The launch, as far as it varies at run time.
 #[derive(CubeType, CubeLaunch)]
@@ -31,6 +28,8 @@ pub(super) struct CubePlan {
     pub(super) axis: Axis,
     pub(super) team: usize,
     pub(super) lines_per_cube: usize,
+    /// Whether a cube takes its lines whole.
+    pub(super) whole: bool,
 }
 
 impl CubePlan {
@@ -39,6 +38,7 @@ impl CubePlan {
             axis,
             team: geometry.team,
             lines_per_cube: geometry.lines_per_cube,
+            whole: geometry.splits == 1,
         }
     }
 
@@ -48,14 +48,14 @@ impl CubePlan {
     }
 
     /// Units between members of a team.
-    pub(super) fn neighbour(self) -> usize {
+    pub(super) fn neighbor(self) -> usize {
         match self.axis {
             Axis::Rows => 1,
             Axis::Columns => self.lines_per_cube,
         }
     }
 
-    /// Neighbours in memory are neighbours in x.
+    /// Neighbors in memory are neighbors in x.
     pub(super) fn cube_dim(self) -> CubeDim {
         let (team, lines) = (self.team as u32, self.lines_per_cube as u32);
         match self.axis {
@@ -65,26 +65,6 @@ impl CubePlan {
     }
 }
 
-pub(super) fn grid(layout: Layout, geometry: Geometry) -> GridLaunch {
-    GridLaunch::new(
-        layout.outer * layout.lanes(),
-        layout.lanes(),
-        layout.steps(),
-        geometry.splits,
-        geometry.steps_per_split,
-    )
-}
-
-/// Of the kernel that merges the splits of lines: they are its steps.
-pub(super) fn merge_grid(layout: Layout, splits: usize) -> GridLaunch {
-    let lines = layout.outer * layout.lanes();
-    GridLaunch::new(lines, layout.lanes(), splits, 1, splits)
-}
-
-pub(super) fn place(strides: Strides) -> PlaceLaunch {
-    PlaceLaunch::new(strides.outer, strides.step)
-}
-
 /// The steps `first`, `first + team`, … below `end` of a line.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
@@ -92,8 +72,8 @@ pub(super) struct Work {
     /// Whether the line exists: the last cubes may have none left.
     pub(super) exists: bool,
     pub(super) line: usize,
-    pub(super) outer: usize,
-    pub(super) lane: usize,
+    outer: usize,
+    lane: usize,
     /// The part of the line that this cube takes.
     pub(super) split: usize,
     pub(super) rank: usize,
@@ -134,34 +114,40 @@ impl Work {
         self.outer * place.outer + self.lane
     }
 
-    /// The first of the four entries of the line's state; the others follow `lanes` apart.
-    pub(super) fn state(&self, grid: &Grid) -> usize {
-        self.outer * 4 * grid.lanes + self.lane
+    /// Where the line starts in a contiguous tensor.
+    pub(super) fn contiguous(&self, grid: &Grid) -> usize {
+        self.outer * grid.steps * grid.lanes + self.lane
+    }
+
+    /// Where the first of a line's numbers stands in a table of so many for each line. The others
+    /// follow `lanes` apart.
+    pub(super) fn numbers(&self, grid: &Grid, #[comptime] count: usize) -> usize {
+        self.outer * count * grid.lanes + self.lane
     }
 }
 
 /// The indices along `dim` of the entries of one vector.
 #[cube]
-pub(super) fn indices<N: Size>(step: usize, #[comptime] axis: Axis) -> Vector<i32, N> {
+pub(super) fn indices<K: Int, N: Size>(step: usize, #[comptime] axis: Axis) -> Vector<K, N> {
     let lanes = N::value();
     match comptime!(axis) {
         Axis::Rows => {
-            let first = i32::cast_from(step) * comptime!(lanes as i32);
-            let mut indices = Vector::<i32, N>::new(first);
+            let first = K::cast_from(step) * K::from_int(comptime!(lanes as i64));
+            let mut indices = Vector::<K, N>::new(first);
             #[unroll]
             for lane in 0..lanes {
-                indices.insert(lane, first + comptime!(lane as i32));
+                indices.insert(lane, first + K::from_int(comptime!(lane as i64)));
             }
             indices
         }
-        Axis::Columns => Vector::new(i32::cast_from(step)),
+        Axis::Columns => Vector::new(K::cast_from(step)),
     }
 }
 
 /// What a line has one of, for each entry of a vector: the same for all along a row, and lane by
 /// lane across columns.
 #[cube]
-pub(super) fn spread<E: Numeric, M: Size, N: Size>(line: Vector<E, M>) -> Vector<E, N> {
+pub(super) fn spread<T: Numeric, M: Size, N: Size>(line: Vector<T, M>) -> Vector<T, N> {
     let (lanes, lines) = (N::value(), M::value());
     if comptime!(lanes == lines) {
         Vector::cast_from(line)

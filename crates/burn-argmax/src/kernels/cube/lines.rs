@@ -1,0 +1,225 @@
+//! The tensors of a launch: checked where they enter, and seen as lines about a dimension.
+
+use burn_core::backend::{TensorMetadata, cubecl::dtype_to_elem_type};
+use burn_core::tensor::{DType, Shape};
+use burn_cubecl::{
+    CubeDevice,
+    cubecl::{client::Client, ir::ElemType, prelude::InputScalar},
+    kernel::into_contiguous,
+    ops::numeric::empty_device_contiguous_dtype,
+    tensor::CubeTensor,
+};
+
+use super::layout::{Layout, Strides};
+use crate::composed::{accumulator_dtype, accumulator_max, with_dim_size};
+
+/// Indices are `i32` on the device, and a float that they are rounded to must still fit.
+const MAX_LENGTH: usize = 1 << 30;
+
+/// The lines of a tensor about a dimension, and what every launch over them needs.
+pub(super) struct Lines {
+    /// The operator, for messages.
+    pub(super) op: &'static str,
+    pub(super) client: Client,
+    pub(super) device: CubeDevice,
+    pub(super) layout: Layout,
+    pub(super) dim: usize,
+    shape: Shape,
+    /// Of the tensor.
+    pub(super) dtype: DType,
+    /// The float that sums run in.
+    pub(super) accumulator: DType,
+    /// The signed integer of its size.
+    pub(super) bits: DType,
+}
+
+impl Lines {
+    /// Of `scores`, the argument that messages call `argument`.
+    ///
+    /// # Panics
+    ///
+    /// If `scores` has no entry, or more than 2^30 along `dim`.
+    pub(super) fn new(op: &'static str, argument: &str, scores: &CubeTensor, dim: usize) -> Self {
+        let shape = scores.shape();
+        assert!(
+            dim < shape.num_dims(),
+            "burn-argmax: {op}: dim is {dim}, and must be less than the {} dimensions of {argument}",
+            shape.num_dims(),
+        );
+        assert!(
+            shape.num_elements() > 0 && shape[dim] <= MAX_LENGTH,
+            "burn-argmax: {op}: {argument} has the shape {shape:?}, and must have at least one \
+             entry, and at most {MAX_LENGTH} along dim {dim} on this backend",
+        );
+        let accumulator = accumulator_dtype(scores.dtype).into();
+        let sizes = scores.client.io_optimized_vector_sizes(scores.dtype.size());
+        let mut lines = Self {
+            op,
+            client: scores.client.clone(),
+            device: scores.device.clone(),
+            layout: Layout::new(&shape, dim, sizes),
+            dim,
+            shape,
+            dtype: scores.dtype,
+            accumulator,
+            bits: match accumulator {
+                DType::F64 => DType::I64,
+                _ => DType::I32,
+            },
+        };
+        lines.align(scores);
+        lines
+    }
+
+    /// With vectors that do not reach over the end of a row of a map.
+    pub(super) fn within(mut self, width: usize) -> Self {
+        self.layout.vector_size = self.layout.vector_size.min(1 << width.trailing_zeros());
+        self
+    }
+
+    /// Entries of a line.
+    pub(super) fn length(&self) -> usize {
+        self.layout.n
+    }
+
+    /// Takes in a second tensor of the same lines, of another size along `dim`.
+    ///
+    /// # Panics
+    ///
+    /// If it has another shape, dtype or device.
+    pub(super) fn admit(&mut self, argument: &str, tensor: &CubeTensor, size: usize, dtype: DType) {
+        let shape = with_dim_size(&self.shape, self.dim, size);
+        assert!(
+            tensor.shape() == shape && tensor.dtype == dtype && tensor.device == self.device,
+            "burn-argmax: {}: {argument} has the shape {:?} and the dtype {:?} on {:?}, and must \
+             have {shape:?} and {dtype:?} on {:?}",
+            self.op,
+            tensor.shape(),
+            tensor.dtype,
+            tensor.device,
+            self.device,
+        );
+        self.align(tensor);
+    }
+
+    /// Narrows the vectors until a tensor is aligned to them. Its handle may begin anywhere in an
+    /// allocation. What Burn slices begins at a multiple of the widest vector; other handles need
+    /// not, and copying them with Burn's own kernels would load the same misaligned vectors.
+    fn align(&mut self, tensor: &CubeTensor) {
+        let offset = tensor.handle.offset_start.unwrap_or(0);
+        let bytes = tensor.dtype.size() as u64;
+        while self.layout.vector_size > 1
+            && !offset.is_multiple_of(self.layout.vector_size as u64 * bytes)
+        {
+            self.layout.vector_size /= 2;
+        }
+    }
+
+    /// A tensor of the lines' shape as the kernels read it: copied once if they cannot read it as
+    /// it lies.
+    pub(super) fn view(&self, tensor: CubeTensor) -> (CubeTensor, Strides) {
+        if !tensor.meta.is_tiled() {
+            let strides = tensor.meta.strides();
+            if let Some(strides) = self.layout.strides(tensor.meta.shape(), strides, self.dim) {
+                return (tensor, strides);
+            }
+        }
+        (into_contiguous(tensor), self.layout.contiguous())
+    }
+
+    /// An uninitialized tensor of so many numbers for each line.
+    pub(super) fn numbers(&self, count: usize, dtype: DType) -> CubeTensor {
+        self.allocate(with_dim_size(&self.shape, self.dim, count), dtype)
+    }
+
+    /// An uninitialized tensor of so many numbers for each line, in parts.
+    pub(super) fn parts(&self, count: usize) -> CubeTensor {
+        let lines = self.layout.outer * self.layout.inner;
+        self.allocate([count * lines].into(), self.bits)
+    }
+
+    /// An uninitialized tensor of the lines' shape.
+    pub(super) fn output(&self) -> CubeTensor {
+        self.allocate(self.shape.clone(), self.dtype)
+    }
+
+    fn allocate(&self, shape: Shape, dtype: DType) -> CubeTensor {
+        empty_device_contiguous_dtype(self.client.clone(), self.device.clone(), shape, dtype)
+    }
+
+    pub(super) fn elem_types(&self) -> [ElemType; 3] {
+        [self.dtype, self.accumulator, self.bits].map(dtype_to_elem_type)
+    }
+
+    /// The inverse temperature, kept finite.
+    pub(super) fn beta(&self, beta: f64) -> InputScalar {
+        let beta = beta.min(accumulator_max(self.dtype));
+        InputScalar::new(beta, dtype_to_elem_type(self.accumulator))
+    }
+
+    /// A NaN comes from the host, as WGSL cannot spell it.
+    pub(super) fn nan(&self) -> InputScalar {
+        InputScalar::new(f64::NAN, dtype_to_elem_type(self.accumulator))
+    }
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use burn_cubecl::ops::numeric;
+
+    use super::*;
+    use crate::kernels::cube::{
+        soft_argmax_backward, softmax_surrogate_backward, spatial_moments_backward,
+    };
+
+    fn zeros(shape: &[usize]) -> CubeTensor {
+        let shape = Shape::from(shape.to_vec());
+        numeric::zeros(CubeDevice::default(), shape, DType::F32)
+    }
+
+    #[test]
+    #[should_panic(expected = "soft_argmax_backward: state has the shape")]
+    fn a_state_of_other_lines() {
+        soft_argmax_backward(zeros(&[2, 16]), zeros(&[1, 4]), zeros(&[2, 1]), 1, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "soft_argmax_backward: grad has the shape")]
+    fn an_upstream_gradient_of_other_lines() {
+        soft_argmax_backward(zeros(&[2, 16]), zeros(&[2, 4]), zeros(&[1, 1]), 1, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "softmax_surrogate_backward: grad has the shape")]
+    fn an_upstream_gradient_of_another_shape() {
+        softmax_surrogate_backward(zeros(&[2, 16]), zeros(&[2, 15]), 1, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "spatial_moments_backward: state has the shape")]
+    fn a_state_without_the_covariances() {
+        let maps = zeros(&[2, 1, 4, 4]);
+        spatial_moments_backward(maps, zeros(&[2, 8]), zeros(&[2, 9]), true, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "state has the shape")]
+    fn a_state_of_another_dtype() {
+        let state = numeric::zeros(CubeDevice::default(), [2, 4].into(), DType::I32);
+        soft_argmax_backward(zeros(&[2, 16]), state, zeros(&[2, 1]), 1, 1.0);
+    }
+
+    #[test]
+    fn vectors_are_as_narrow_as_the_handles_are_misaligned() {
+        for (offset, widest) in [(0, 4), (4, 1), (8, 2), (12, 1), (16, 4)] {
+            let mut tensor = zeros(&[2, 16]);
+            tensor.handle = tensor.handle.offset_start(offset);
+            let lines = Lines::new("op", "logits", &tensor, 1);
+            assert!(lines.layout.vector_size <= widest, "{offset}");
+
+            let mut lines = Lines::new("op", "logits", &zeros(&[2, 16]), 1);
+            lines.admit("grad", &tensor, 16, DType::F32);
+            assert!(lines.layout.vector_size <= widest, "{offset}");
+        }
+    }
+}

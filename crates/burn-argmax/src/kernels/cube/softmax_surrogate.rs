@@ -1,0 +1,149 @@
+//! The vector-Jacobian product of the softmax: the gradient of the softmax average of the upstream
+//! gradient, with that held fixed. It reads both twice, to average and to map.
+
+use burn_cubecl::{cubecl, tensor::CubeTensor};
+use cubecl::prelude::*;
+
+use super::{
+    bits::magnitude,
+    launch::{Inputs, fold_lanes},
+    lines::Lines,
+    moments::{Average, Moments},
+    operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
+    softmax::Slope,
+};
+
+#[derive(CubeType, CubeLaunch)]
+struct SoftmaxSurrogate {
+    beta: InputScalar,
+    nan: InputScalar,
+}
+
+/// The sums over some entries.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+struct Sums<A: Float, K: Int, N: Size> {
+    moments: Moments<A, A, N>,
+    /// The magnitudes of the upstream gradient, or-ed: 0 if it is exactly 0 throughout.
+    upstream: Vector<K, N>,
+}
+
+#[cube]
+impl<A: Float, K: Int, N: Size> Sums<A, K, N> {
+    fn store(&self) -> Sequence<Vector<K, N>> {
+        let mut numbers = self.moments.store::<K>();
+        numbers.push(self.upstream);
+        numbers
+    }
+}
+
+#[cube]
+impl Reduction for SoftmaxSurrogate {
+    type Lanes<P: Types> = Sums<P::A, P::K, P::N>;
+    type Sums<P: Types> = Sums<P::A, P::K, P::M>;
+
+    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
+        Sums::<P::A, P::K, P::N> {
+            moments: Moments::<P::A, P::A, P::N>::empty(),
+            upstream: Vector::new(P::K::from_int(0)),
+        }
+    }
+
+    fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
+        let beta = op.beta.get::<P::A>();
+        lanes.moments.observe::<P::K>(entry.x, entry.beside, beta);
+        lanes.upstream |= magnitude::<P::A, P::K, P::N>(entry.beside);
+    }
+
+    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
+        fold_lanes::<P, SoftmaxSurrogate>(op, &lanes.store())
+    }
+
+    fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
+        sums.moments.merge(&other.moments, op.beta.get::<P::A>());
+        sums.upstream |= other.upstream;
+    }
+
+    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
+        sums.store()
+    }
+
+    fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
+        Sums::<P::A, P::K, P::M> {
+            moments: Moments::<P::A, P::A, P::M>::load::<P::K>(numbers),
+            upstream: numbers[4],
+        }
+    }
+
+    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+        let average = sums.moments.average(op.nan.get::<P::A>());
+        let mut state = average.store::<P::K>();
+        state.push(sums.upstream);
+        Finished::<P> {
+            state,
+            result: Sequence::<Vector<P::A, P::M>>::new(),
+        }
+    }
+}
+
+/// What the gradient takes from a line.
+#[derive(CubeType)]
+struct Line<P: Types> {
+    average: Average<P::A, P::N>,
+    slope: Slope<P::A, P::N>,
+}
+
+#[cube]
+impl Map for SoftmaxSurrogate {
+    type Line<P: Types> = Line<P>;
+
+    fn line<P: Types>(
+        op: &Self,
+        state: &Sequence<Vector<P::K, P::N>>,
+        _upstream: &Sequence<Vector<P::A, P::N>>,
+        _walk: &Walk,
+    ) -> Line<P> {
+        let average = Average::<P::A, P::N>::load::<P::K>(state);
+        let silent = state[4].equal(&Vector::new(P::K::from_int(0)));
+        Line::<P> {
+            average,
+            slope: Slope::<P::A, P::N>::new(
+                op.beta.get::<P::A>(),
+                // The upstream gradient is in the distances.
+                Vector::new(P::A::new(1.0_f32)),
+                silent,
+                average.valid(),
+                op.nan.get::<P::A>(),
+            ),
+        }
+    }
+
+    fn map<P: Types>(op: &Self, line: &mut Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
+        let probability = line.average.probability(entry.x, op.beta.get::<P::A>());
+        let distance = (entry.beside - line.average.center) - line.average.offset;
+        line.slope.at::<P::K>(entry.x, probability, distance)
+    }
+}
+
+/// See [`ArgmaxOps::softmax_surrogate_backward`](crate::ArgmaxOps::softmax_surrogate_backward).
+pub(crate) fn softmax_surrogate_backward(
+    logits: CubeTensor,
+    grad: CubeTensor,
+    dim: usize,
+    beta: f64,
+) -> CubeTensor {
+    let mut lines = Lines::new("softmax_surrogate_backward", "logits", &logits, dim);
+    lines.admit("grad", &grad, lines.length(), lines.dtype);
+    let counts = Counts {
+        sums: 5,
+        state: 5,
+        result: 0,
+    };
+    let inputs = Inputs {
+        scores: Some(lines.view(logits)),
+        beside: Some(lines.view(grad)),
+    };
+    let op = || SoftmaxSurrogateLaunch::new(lines.beta(beta), lines.nan());
+    let (state, _) = lines.reduce::<SoftmaxSurrogate>(inputs.clone(), counts, op);
+    lines.map::<SoftmaxSurrogate>(inputs, state, None, op())
+}
