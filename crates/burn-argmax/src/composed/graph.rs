@@ -10,7 +10,7 @@ use burn_core::backend::{
     Backend, TensorMetadata,
     tensor::{BoolTensor, FloatTensor},
 };
-use burn_core::tensor::IndexingUpdateOp;
+use burn_core::tensor::{IndexingUpdateOp, Shape};
 
 use super::{
     one_hot as hard,
@@ -47,12 +47,18 @@ pub fn spatial_moments<B: Backend>(
         return moments;
     }
     let (rows, slopes) = spatial_moments::slopes::<B>(constant, state, covariance, beta);
-    let heatmaps = B::float_reshape(heatmaps, rows.weights.shape());
+    let maps = rows.weights.shape();
+    let heatmaps = B::float_reshape(heatmaps, maps.clone());
     let scores = scores::<B>(heatmaps, rows.masked.clone(), &rows);
-    let terms = slopes
+    // One product for all moments, `[maps, moments, positions]`: on a software Vulkan the fused sum of
+    // nine products of a long map, each with a number of its own, came out wrong.
+    let of_moment = Shape::from([maps[0], 1, maps[1]]);
+    let slopes = slopes
         .into_iter()
-        .map(|slope| B::float_sum_dim(B::float_mul(scores.clone(), finite::<B>(slope)), 1));
-    let term = B::float_cat(terms.collect(), 1);
+        .map(|slope| B::float_reshape(finite::<B>(slope), of_moment.clone()));
+    let slopes = B::float_cat(slopes.collect(), 1);
+    let terms = B::float_mul(B::float_reshape(scores, of_moment), slopes);
+    let term = B::float_reshape(B::float_sum_dim(terms, 2), moments.shape());
     let broken = is_nan::<B>(moments.clone());
     add::<B>(moments, spoil::<B>(term, broken))
 }
