@@ -36,9 +36,9 @@ const MAP_STEPS_PER_UNIT: usize = 8;
 /// Whether vectors run along `dim` or across the inner dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Axis {
-    /// The entries of a line are neighbours in memory.
+    /// The entries of a line are neighbors in memory.
     Rows,
-    /// The same entries of neighbouring lines are neighbours in memory.
+    /// The same entries of neighboring lines are neighbors in memory.
     Columns,
 }
 
