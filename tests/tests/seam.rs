@@ -66,29 +66,21 @@ fn maps_of_another_shape<B: ArgmaxOps>() {
 }
 
 macro_rules! on {
-    ($backend:ident, $feature:literal) => {
+    ($backend:ident, $feature:literal, $type:ty) => {
         #[cfg(feature = $feature)]
         mod $backend {
             #[test]
             fn lines_of_another_shape() {
-                super::lines_of_another_shape::<super::backends::$backend>();
+                super::lines_of_another_shape::<$type>();
             }
 
             #[test]
             fn maps_of_another_shape() {
-                super::maps_of_another_shape::<super::backends::$backend>();
+                super::maps_of_another_shape::<$type>();
             }
         }
     };
 }
 
-#[allow(non_camel_case_types)]
-mod backends {
-    #[cfg(feature = "flex")]
-    pub type flex = burn::backend::Flex;
-    #[cfg(feature = "ndarray")]
-    pub type ndarray = burn::backend::NdArray;
-}
-
-on!(ndarray, "ndarray");
-on!(flex, "flex");
+on!(ndarray, "ndarray", burn::backend::NdArray);
+on!(flex, "flex", burn::backend::Flex);

@@ -116,6 +116,7 @@ impl Rows {
             (&self.infinite, random.clone()),
             (&self.nan_and_mask, zeros.clone()),
             (&self.nan_and_mask, at_masks(&self.nan_and_mask, INF)),
+            (&self.nan_and_mask, row(&zeros, &[(0, 2.0)])),
             (&self.infinite_and_mask, zeros.clone()),
             (
                 &self.infinite_and_mask,

@@ -12,6 +12,7 @@
 
 mod bits;
 mod geometry;
+mod kernels;
 mod launch;
 mod layout;
 mod lines;

@@ -9,7 +9,8 @@ use cubecl::prelude::*;
 
 use super::{
     bits::order_key,
-    launch::{Inputs, fold_lanes},
+    kernels::fold_lanes,
+    launch::Inputs,
     lines::Lines,
     operator::{Counts, Entry, Finished, Reduction, Types, Walk},
 };

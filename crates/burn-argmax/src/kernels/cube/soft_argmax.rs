@@ -5,7 +5,8 @@ use cubecl::prelude::*;
 
 use super::{
     bits::magnitude,
-    launch::{Inputs, fold_lanes},
+    kernels::fold_lanes,
+    launch::Inputs,
     lines::Lines,
     moments::{Average, Moments},
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},

@@ -5,8 +5,9 @@ use burn_cubecl::{cubecl, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::{
-    bits::magnitude,
-    launch::{Inputs, fold_lanes},
+    bits::{Kind, magnitude},
+    kernels::fold_lanes,
+    launch::Inputs,
     lines::Lines,
     moments::{Average, Moments},
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
@@ -24,7 +25,7 @@ struct SoftmaxSurrogate {
 #[expand(derive(Clone, Copy))]
 struct Sums<A: Float, K: Int, N: Size> {
     moments: Moments<A, A, N>,
-    /// The magnitudes of the upstream gradient, or-ed: 0 if it is exactly 0 throughout.
+    /// The magnitudes of the upstream gradient but at masks, or-ed: 0 if all of it is exactly 0.
     upstream: Vector<K, N>,
 }
 
@@ -52,7 +53,9 @@ impl Reduction for SoftmaxSurrogate {
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
         let beta = op.beta.get::<P::A>();
         lanes.moments.observe::<P::K>(entry.x, entry.beside, beta);
-        lanes.upstream |= magnitude::<P::A, P::K, P::N>(entry.beside);
+        let masked = Kind::<P::N>::of::<P::A, P::K>(entry.x).masked;
+        let upstream = magnitude::<P::A, P::K, P::N>(entry.beside);
+        lanes.upstream |= select_many(masked, Vector::new(P::K::from_int(0)), upstream);
     }
 
     fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {

@@ -213,10 +213,10 @@ impl<const SUMS: usize> Partial<SUMS> {
         self.max > f64::NEG_INFINITY && !self.sums[0].is_nan()
     }
 
-    /// Whether the line has a softmax, but a sum that is not finite: of an infinite coordinate, which
+    /// Whether the line has no softmax, or a sum that is not finite: of an infinite coordinate, which
     /// weighs nothing if it is that of a mask.
-    pub fn meets_infinity(self) -> bool {
-        self.is_valid() && !self.sums.iter().all(|sum| sum.is_finite())
+    pub fn is_broken(self) -> bool {
+        !self.is_valid() || !self.sums.iter().all(|sum| sum.is_finite())
     }
 }
 

@@ -213,7 +213,10 @@ fn fill_tile<
 
 /// The map of the same vector of lines in rows `inner` apart.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a struct of them would be made and taken apart in the innermost loop"
+)]
 fn fill<
     T,
     S,

@@ -22,6 +22,12 @@ impl Lines {
         table[line % self.inner..].iter().step_by(self.inner)
     }
 
+    /// The same, to write to.
+    pub fn values_mut<T>(self, values: &mut [T], line: usize) -> impl Iterator<Item = &mut T> {
+        let table = &mut values[line / self.inner * self.table()..][..self.table()];
+        table[line % self.inner..].iter_mut().step_by(self.inner)
+    }
+
     /// The inverse of [`rows`](Self::rows).
     pub fn put_rows<T: Element, S: Slot<T>>(self, rows: &[T], block: &mut [S]) {
         transpose(rows, block, self.inner, self.height(block.len()));

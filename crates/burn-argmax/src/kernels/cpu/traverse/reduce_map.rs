@@ -57,22 +57,23 @@ fn work_on_columns<T, O, const SUMS: usize, const STATE: usize>(
 {
     let inner = lines.inner;
     let (results, mut state) = columns::reduce_columns(values, lines, Values(grad), op, true);
-    let sum = |state: &[T::Accumulator], line: usize| {
-        state[line / inner * STATE * inner + inner + line % inner]
-    };
-    let meets_infinity = |line: usize| {
-        let result = results[line].widen();
-        !sum(&state, line).is_nan() && !(result.sub(result) == T::Accumulator::ZERO)
-    };
-    if (0..lines.count()).any(meets_infinity) {
-        clear_masked(values, grad);
-        (_, state) = columns::reduce_columns(values, lines, Values(grad), op, true);
-    }
+    let sum = |line: usize| state[line / inner * STATE * inner + inner + line % inner];
     let mut upstream = None;
-    for line in (0..lines.count()).filter(|line| sum(&state, *line).is_nan()) {
-        if lines.values(grad, line).all(|grad| *grad == T::ZERO) {
+    let mut meets_infinity = false;
+    for (line, result) in results.into_iter().enumerate() {
+        let result = result.widen();
+        if result.sub(result) == T::Accumulator::ZERO {
+            continue;
+        }
+        let silent = clear_masked(lines.values(values, line), lines.values_mut(grad, line));
+        if !sum(line).is_nan() {
+            meets_infinity = true;
+        } else if silent {
             upstream.get_or_insert_with(|| vec![T::ONE; lines.count()])[line] = T::ZERO;
         }
+    }
+    if meets_infinity {
+        (_, state) = columns::reduce_columns(values, lines, Values(grad), op, true);
     }
     map_columns(grad, values, &state, upstream.as_deref(), lines, Slots, op);
 }
@@ -87,14 +88,25 @@ fn work_on_pieces<T, O, const SUMS: usize, const STATE: usize>(
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
     let mut partials = reduce_long(values, grad, lines, op);
-    if partials.iter().any(|partial| partial.meets_infinity()) {
-        clear_masked(values, grad);
+    let mut upstream = vec![T::ONE; lines.count()];
+    let mut meets_infinity = false;
+    for (line, partial) in partials.iter().enumerate() {
+        if partial.is_broken() {
+            let silent = clear_masked(lines.values(values, line), lines.values_mut(grad, line));
+            upstream[line] = if silent { T::ZERO } else { T::ONE };
+            meets_infinity |= partial.is_valid();
+        }
+    }
+    if meets_infinity {
         partials = reduce_long(values, grad, lines, op);
     }
     let states: Vec<_> = partials
         .into_iter()
-        .enumerate()
-        .map(|(line, partial)| line_state(partial, || lines.values(grad, line), op))
+        .zip(upstream)
+        .map(|(partial, upstream)| {
+            let (_, state) = O::finish::<T>(partial);
+            LineState::new(op, state, upstream.widen())
+        })
         .collect();
     share(parts(grad, lines), lines.elements(), |part| {
         let Part { line, start, slots } = part;
@@ -139,33 +151,22 @@ where
     )
 }
 
-/// What the map takes from a line: nothing where it is broken and all of its upstream gradient is 0.
-#[inline(always)]
-fn line_state<'a, T, O, I, const SUMS: usize, const STATE: usize>(
-    partial: Partial<SUMS>,
-    grad: impl FnOnce() -> I,
-    op: O,
-) -> LineState<T::Accumulator>
-where
-    T: Element,
-    O: LineOp<T::Accumulator, SUMS, STATE>,
-    I: Iterator<Item = &'a T>,
-{
-    let (_, state) = O::finish::<T>(partial);
-    let nothing = !partial.is_valid() && grad().all(|grad| *grad == T::ZERO);
-    let upstream = if nothing { T::ZERO } else { T::ONE };
-    LineState::new(op, state, upstream.widen())
-}
-
 /// Takes the upstream gradient of masks to be 0: it has no part in that of the other elements, and
-/// where it is not finite the product with a weight of 0 would be NaN.
+/// where it is not finite the product with a weight of 0 would be NaN. Says whether all of it is 0
+/// then: a line that has no softmax gives 0 too.
 #[cold]
-fn clear_masked<T: Element>(values: &[T], grad: &mut [T]) {
-    for (grad, value) in grad.iter_mut().zip(values) {
+fn clear_masked<'a, T: Element>(
+    values: impl Iterator<Item = &'a T>,
+    grad: impl Iterator<Item = &'a mut T>,
+) -> bool {
+    let mut silent = true;
+    for (value, grad) in values.zip(grad) {
         if value.widen() == T::Accumulator::NEG_INFINITY {
             *grad = T::ZERO;
         }
+        silent &= *grad == T::ZERO;
     }
+    silent
 }
 
 vectorized! {
@@ -208,11 +209,15 @@ fn work_on_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, co
             op,
             0,
         );
-        if partial.meets_infinity() {
-            clear_masked(row, grad);
+        let mut upstream = T::ONE;
+        if partial.is_broken() {
+            if clear_masked(row.iter(), grad.iter_mut()) {
+                upstream = T::ZERO;
+            }
             partial = reduce_piece(row, Values(grad), op, 0);
         }
-        let state = line_state(partial, || grad.iter(), op);
+        let (_, state) = O::finish::<T>(partial);
+        let state = LineState::new(op, state, upstream.widen());
         let distances = SlotDistances::new(state);
         map_row::<T, _, _, _, O, SUMS, STATE, FMA, FLAT>(grad, row, distances, state, op);
     }
@@ -239,18 +244,18 @@ fn work_on_short<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, c
         );
         let mut ones = [T::Accumulator::ONE; LANES];
         if partials.are_broken() {
-            clear_masked(values, grad);
+            let rows = values.chunks_exact(n).zip(grad.chunks_exact_mut(n));
+            for (one, (row, grad)) in ones.iter_mut().zip(rows) {
+                if clear_masked(row.iter(), grad.iter_mut()) {
+                    *one = T::Accumulator::ZERO;
+                }
+            }
             coordinates = upstream.transpose(grad, n);
             partials = reduce_transposed::<_, O, SUMS, STATE, FMA, FLAT>(
                 columns,
                 |place| coordinates[place],
                 op,
             );
-            for (one, grad) in ones.iter_mut().zip(grad.chunks_exact(n)) {
-                if grad.iter().all(|grad| *grad == T::ZERO) {
-                    *one = T::Accumulator::ZERO;
-                }
-            }
         }
         let (_, state) = O::finish_each::<T>(&partials);
         map_transposed::<_, O, SUMS, STATE, FMA, FLAT>(
