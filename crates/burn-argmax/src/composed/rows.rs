@@ -38,7 +38,12 @@ impl<B: Backend> Rows<B> {
         let logits = widen::<B>(logits);
         let beta = beta.min(accumulator_max(logits.dtype()));
         let masked = is_mask::<B>(logits.clone());
-        let weights = if beta == 0.0 {
+        // The scalar is rounded to the dtype, where a tiny beta is 0.
+        let flat = match logits.dtype() {
+            DType::F64 => beta == 0.0,
+            _ => beta as f32 == 0.0,
+        };
+        let weights = if flat {
             // 0 * (-inf - max) would be NaN for a mask; 0 * NaN must stay NaN.
             let logits = B::float_mask_fill(logits, masked.clone(), 0f32.into());
             B::float_add_scalar(B::float_mul_scalar(logits, 0f32.into()), 1f32.into())

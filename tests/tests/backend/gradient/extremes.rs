@@ -174,3 +174,46 @@ fn a_long_row() {
     let got = gradient(x, upstream, |x| soft_argmax(x, 1, 1.0));
     assert_rows(&values(got), &want, [1, n], 1, TOLERANCE);
 }
+
+#[test]
+fn an_infinite_upstream_beside_a_mask() {
+    let Some(device) = device() else { return };
+    for (n, width) in [
+        (3, 1),
+        (40, 1),
+        (600, 1),
+        (70_000, 1),
+        (40, 3),
+        (40, 16),
+        (5000, 16),
+    ] {
+        for bad in [INF, -INF, NAN] {
+            let mut x = uniform(3, n * width);
+            let mut upstream = uniform(4, n * width);
+            x[..width].fill(-INF);
+            upstream[width..2 * width].fill(bad);
+            let upstream = tensor(&upstream, [n, width], &device);
+            let got = gradient(tensor(&x, [n, width], &device), upstream, |x| {
+                straight_through_one_hot(x, 0, Surrogate::Softmax { beta: 1.0 })
+            });
+            println!("n {n}, width {width}, upstream {bad}");
+            assert_exact(&values(got)[..width], &vec![0.0; width]);
+        }
+    }
+}
+
+#[test]
+fn a_large_upstream_gradient_is_not_cut_off() {
+    let Some(device) = device() else { return };
+    for (x, beta, upstream) in [([0.0, -6.9e-29], 1e30, 1e20), ([0.0, -4.0], 10.0, 3e38)] {
+        let want = oracle::soft_argmax_gradient(&widen(&x), beta, upstream.into());
+        let x_tensor = tensor(&x, [1, 2], &device);
+        let got = gradient(x_tensor, tensor(&[upstream], [1, 1], &device), |x| {
+            soft_argmax(x, 1, beta)
+        });
+        println!("beta {beta}");
+        if want.iter().all(|slope| slope.abs() < f64::from(f32::MAX)) {
+            assert_rows(&values(got), &want, [1, 2], 1, TOLERANCE);
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::kernels::cpu::{
     plan::Path,
     share::{share, zeroed},
     simd::{LANES, vectorized},
-    traverse::{ColumnPeaks, long_peaks, map_columns, row_peak, short_row_indices},
+    traverse::{ColumnPeaks, fill_columns, long_peaks, row_peak, short_row_indices},
 };
 
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
@@ -21,7 +21,7 @@ pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
             mark_equals(out, indices, index as i32);
         };
         // SAFETY: every element is marked.
-        return unsafe { map_columns(values, lines, fill) };
+        return unsafe { fill_columns(values, lines, fill) };
     }
     let mut out = zeroed(values.len(), n);
     if lines.path() == Path::RowPieces {

@@ -8,7 +8,7 @@ use crate::kernels::cpu::{
     share::{filled, share},
     simd::{LANES, vectorized},
     traverse::{
-        ColumnPeaks, Part, Transposer, long_peaks, map_columns, nan_or_peak_transposed, parts,
+        ColumnPeaks, Part, Transposer, fill_columns, long_peaks, nan_or_peak_transposed, parts,
         row_peak,
     },
 };
@@ -23,7 +23,7 @@ pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
             mark_equals(out, values, &maxima[outer * inner..][..inner]);
         };
         // SAFETY: every element is marked.
-        return unsafe { map_columns(values, lines, fill) };
+        return unsafe { fill_columns(values, lines, fill) };
     }
     if lines.path() == Path::RowPieces {
         let maxima: Vec<_> = long_peaks(values, lines)

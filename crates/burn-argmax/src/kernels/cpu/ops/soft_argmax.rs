@@ -141,22 +141,23 @@ impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
         [max, center, offset]
     }
 
-    /// `grad * beta / sum`: exactly 0 where `grad` is, and finite where `grad` is, so that a weight of
-    /// 0 stays 0 however large beta is.
+    /// `grad * beta / sum`, exactly 0 where `grad` is. What exceeds the largest finite value is left to
+    /// a second factor, so that a weight of 0 stays 0, and none of the products is larger than the
+    /// last.
     #[inline(always)]
-    fn factor(self, [_, sum, ..]: [A; STATE], grad: A) -> A {
+    fn factors(self, [_, sum, ..]: [A; STATE], grad: A) -> [A; 2] {
         let largest = A::LARGEST.to_f64();
         let grad = grad.to_f64();
         let factor = grad * (self.0.wide / sum.to_f64());
-        let limited = if factor > largest { largest } else { factor };
-        let limited = if limited < -largest {
-            -largest
-        } else {
-            limited
-        };
+        let first = if factor > largest { largest } else { factor };
+        let first = if first < -largest { -largest } else { first };
+        let excess = factor.abs() * (1.0 / largest);
+        let excess = if excess > 1.0 { excess } else { 1.0 };
+        let excess = if excess > largest { largest } else { excess };
         // NaN where `grad` is not finite.
-        let factor = limited + grad * 0.0;
-        A::from_f64(if grad == 0.0 { 0.0 } else { factor })
+        let first = first + grad * 0.0;
+        let first = if grad == 0.0 { 0.0 } else { first };
+        [A::from_f64(first), A::from_f64(excess)]
     }
 
     /// In a broken line exactly 0 at a mask, and where the upstream gradient is exactly 0.
@@ -168,8 +169,10 @@ impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
         distance: A,
     ) -> A {
         let weight = self.0.weight::<FMA, FLAT>(value, state.max);
-        let slope = weight.mul(distance.sub(state.offset)).mul(state.factor);
-        if BROKEN && (value == A::NEG_INFINITY || state.factor == A::ZERO) {
+        let slope = weight.mul(distance.sub(state.offset));
+        let [first, last] = state.factors;
+        let slope = slope.mul(first).mul(last);
+        if BROKEN && (value == A::NEG_INFINITY || first == A::ZERO) {
             A::ZERO
         } else {
             slope

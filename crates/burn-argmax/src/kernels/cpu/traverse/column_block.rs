@@ -1,6 +1,6 @@
 //! The sums of a few elements at a time of columns, a vector of them side by side.
 
-use super::{LineOp, Partials, finite_max};
+use super::{LineOp, Partials, finite_max, line_op::at};
 use crate::kernels::cpu::{
     Accumulator,
     plan::REDUCED_ROWS,
@@ -119,14 +119,4 @@ impl<A: Accumulator, const SUMS: usize> BlockSums<A, SUMS> {
         before.max = self.max;
         before.center = self.center;
     }
-}
-
-/// Every sum of one lane.
-#[inline(always)]
-fn at<A: Accumulator, const SUMS: usize>(sums: &[[A; LANES]; SUMS], lane: usize) -> [A; SUMS] {
-    let mut lane_sums = [A::ZERO; SUMS];
-    for sum in 0..SUMS {
-        lane_sums[sum] = sums[sum][lane];
-    }
-    lane_sums
 }

@@ -47,8 +47,9 @@ pub(crate) trait LineOp<A: Accumulator, const SUMS: usize, const STATE: usize>:
     /// `[max, center, offset]` of the state of a line, all NaN where it has no softmax.
     fn place(state: [A; STATE]) -> [A; 3];
 
-    /// The factor of the map, from the state of a line and its upstream gradient.
-    fn factor(self, state: [A; STATE], grad: A) -> A;
+    /// The factors of the map, from the state of a line and its upstream gradient, to be multiplied
+    /// in this order.
+    fn factors(self, state: [A; STATE], grad: A) -> [A; 2];
 
     /// The map at a value that is so far from the center. `BROKEN` is what the state says of some
     /// line nearby.
@@ -68,8 +69,8 @@ pub(crate) struct LineState<A> {
     pub center: A,
     /// How far the mean is from the center.
     pub offset: A,
-    pub factor: A,
-    /// Whether the line has no softmax, or its upstream gradient is not finite.
+    pub factors: [A; 2],
+    /// Whether one of these is not finite: the line has no softmax, or an infinite upstream gradient.
     pub broken: bool,
 }
 
@@ -81,15 +82,32 @@ impl<A: Accumulator> LineState<A> {
         grad: A,
     ) -> Self {
         let [max, center, offset] = O::place(state);
-        let factor = op.factor(state, grad);
+        let factors = op.factors(state, grad);
         Self {
             max,
             center,
             offset,
-            factor,
-            broken: max.add(factor).mul(A::ZERO).is_nan(),
+            factors,
+            broken: nothing([max, center, offset, factors[0]]).is_nan(),
         }
     }
+}
+
+/// Every entry of one lane.
+#[inline(always)]
+pub(super) fn at<A: Accumulator, const N: usize>(entries: &[[A; LANES]; N], lane: usize) -> [A; N] {
+    let mut of_lane = [A::ZERO; N];
+    for entry in 0..N {
+        of_lane[entry] = entries[entry][lane];
+    }
+    of_lane
+}
+
+/// 0 for finite numbers, NaN if one of them is not.
+#[inline(always)]
+fn nothing<A: Accumulator>([a, b, c, d]: [A; 4]) -> A {
+    let zero = |x: A| x.mul(A::ZERO);
+    zero(a).add(zero(b)).add(zero(c).add(zero(d)))
 }
 
 /// [`LineState`] of neighboring lines, lane by lane.
@@ -98,7 +116,7 @@ pub(crate) struct LaneStates<A> {
     max: [A; LANES],
     center: [A; LANES],
     offset: [A; LANES],
-    factor: [A; LANES],
+    factors: [[A; LANES]; 2],
     /// Whether one of the lines is broken.
     pub broken: bool,
 }
@@ -110,27 +128,28 @@ impl<A: Accumulator> LaneStates<A> {
         state: [[A; LANES]; STATE],
         grad: [A; LANES],
     ) -> Self {
-        let mut factor = [A::ZERO; LANES];
+        let mut factors = [[A::ZERO; LANES]; 2];
         for lane in 0..LANES {
-            factor[lane] = op.factor(state.map(|entry| entry[lane]), grad[lane]);
+            let [first, last] = op.factors(at(&state, lane), grad[lane]);
+            factors[0][lane] = first;
+            factors[1][lane] = last;
         }
         let mut place = [[A::ZERO; LANES]; 3];
-        // 0 for numbers, NaN where the line is broken.
-        let mut nothing = [A::ZERO; LANES];
+        let mut check = [A::ZERO; LANES];
         for lane in 0..LANES {
-            let [max, center, offset] = O::place(state.map(|entry| entry[lane]));
+            let [max, center, offset] = O::place(at(&state, lane));
             place[0][lane] = max;
             place[1][lane] = center;
             place[2][lane] = offset;
-            nothing[lane] = max.add(factor[lane]).mul(A::ZERO);
+            check[lane] = nothing([max, center, offset, factors[0][lane]]);
         }
         let [max, center, offset] = place;
         Self {
             max,
             center,
             offset,
-            factor,
-            broken: fold(nothing, A::add).is_nan(),
+            factors,
+            broken: fold(check, A::add).is_nan(),
         }
     }
 
@@ -140,7 +159,7 @@ impl<A: Accumulator> LaneStates<A> {
             max: self.max[lane],
             center: self.center[lane],
             offset: self.offset[lane],
-            factor: self.factor[lane],
+            factors: [self.factors[0][lane], self.factors[1][lane]],
             broken: self.broken,
         }
     }

@@ -22,7 +22,7 @@ pub(super) use coordinate::{Coordinate, Index};
 pub(super) use line_op::{LaneStates, LineOp, LineState, Partial, Partials, finite_max};
 pub(super) use map::{map, map_in_place};
 pub(super) use map_rows::{Here, Slot, Source};
-pub(super) use peaks::{ColumnPeaks, long_peaks, map_columns, row_peak, short_row_indices};
+pub(super) use peaks::{ColumnPeaks, fill_columns, long_peaks, row_peak, short_row_indices};
 pub(super) use pieces::{Part, parts, pieces, reduce_pieces};
 pub(super) use reduce::reduce;
 pub(super) use reduce_map::reduce_and_map;

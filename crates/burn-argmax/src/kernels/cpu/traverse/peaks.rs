@@ -109,7 +109,7 @@ vectorized! {
 /// # Safety
 ///
 /// `fill` writes every element of what it is given.
-pub(crate) unsafe fn map_columns<T: Element>(
+pub(crate) unsafe fn fill_columns<T: Element>(
     values: &[T],
     lines: Lines,
     fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,

@@ -123,19 +123,26 @@ where
     let mut place = start;
     for (chunks, later) in groups.zip(later) {
         let mut raised = [T::Accumulator::NEG_INFINITY; LANES];
+        // In levels: a long chain of large addends would lose the small ones.
+        let mut group = [[T::Accumulator::ZERO; LANES]; SUMS];
         for chunk in 0..GROUP {
             prefetch(&later[chunk], AHEAD);
             raise(&mut raised, widened(&later[chunk]));
             let distances = coordinate.distances(&mut next, place, center);
-            op.observe::<FMA, FLAT>(&mut sums, widened(&chunks[chunk]), max, distances);
+            op.observe::<FMA, FLAT>(&mut group, widened(&chunks[chunk]), max, distances);
             place += LANES;
         }
         top.observe(raised);
+        add(&mut sums, group);
     }
-    for chunk in &block.chunks[(place - start) / LANES..] {
-        let distances = coordinate.distances(&mut next, place, center);
-        op.observe::<FMA, FLAT>(&mut sums, widened(chunk), max, distances);
-        place += LANES;
+    for chunks in block.chunks[(place - start) / LANES..].chunks(GROUP) {
+        let mut group = [[T::Accumulator::ZERO; LANES]; SUMS];
+        for chunk in chunks {
+            let distances = coordinate.distances(&mut next, place, center);
+            op.observe::<FMA, FLAT>(&mut group, widened(chunk), max, distances);
+            place += LANES;
+        }
+        add(&mut sums, group);
     }
     if let Some(tail) = block.tail {
         let count = block.len - (place - start);
@@ -143,4 +150,16 @@ where
         op.observe::<FMA, FLAT>(&mut sums, tail, max, distances);
     }
     sums.map(total)
+}
+
+#[inline(always)]
+fn add<A: Accumulator, const SUMS: usize>(
+    sums: &mut [[A; LANES]; SUMS],
+    others: [[A; LANES]; SUMS],
+) {
+    for (sums, others) in sums.iter_mut().zip(&others) {
+        for lane in 0..LANES {
+            sums[lane] = sums[lane].add(others[lane]);
+        }
+    }
 }
