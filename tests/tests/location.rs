@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, Surrogate, nn::SoftArgmaxConfig, sign_one_hot, soft_argmax, soft_argmin,
+    Coordinates, Surrogate, losses, nn::SoftArgmaxConfig, sign_one_hot, soft_argmax, soft_argmin,
     spatial_soft_argmax, straight_through_one_hot, windowed_soft_argmax,
 };
 
@@ -15,13 +15,32 @@ static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 #[test]
 fn is_that_of_the_caller() {
     let x = || Tensor::<2>::zeros([2, 3], &Device::flex());
-    let calls: [fn(Tensor<2>); 7] = [
+    let calls: [fn(Tensor<2>); 10] = [
         |x| drop(soft_argmax(x, 2, 1.0)),
         |x| drop(soft_argmin(x, 1, -1.0)),
         |x| drop(straight_through_one_hot(x, 7, Surrogate::Identity)),
         |x| drop(sign_one_hot(x, -3)),
         |x| drop(windowed_soft_argmax(x, 1, 1.0, 0)),
         |x| drop(spatial_soft_argmax(x, 1.0, Coordinates::Index)),
+        |x| {
+            drop(losses::l1_loss(
+                x.unsqueeze(),
+                Tensor::zeros([1, 2, 2], &Device::flex()),
+            ))
+        },
+        |x| drop(losses::variance_loss(x.unsqueeze::<3>(), -1.0)),
+        |x| {
+            let (maps, centers) = (
+                x.unsqueeze::<3>(),
+                Tensor::zeros([1, 1, 1], &Device::flex()),
+            );
+            drop(losses::kl_divergence_loss(
+                maps,
+                centers,
+                1.0,
+                Coordinates::Index,
+            ))
+        },
         |x| {
             drop(
                 SoftArgmaxConfig::new()
@@ -41,7 +60,7 @@ fn is_that_of_the_caller() {
     }));
     let results = calls.map(|call| catch_unwind(|| call(x())).is_err());
     set_hook(hook);
-    assert_eq!(results, [true; 7]);
+    assert_eq!(results, [true; 10]);
     let files = FILES.lock().expect("no panic while it was held");
     assert!(
         files.iter().all(|at| at.ends_with("location.rs")),

@@ -211,7 +211,7 @@ fn bins_of_a_wrong_length() {
     let parts = [
         "soft_argmax_over: bins must have 2 entries",
         "along dim 1",
-        "got 3",
+        "got shape [3]",
     ];
     assert_panics(call, &parts);
 }

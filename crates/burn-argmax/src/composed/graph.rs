@@ -138,7 +138,7 @@ fn softmax_term<B: Backend>(
 }
 
 /// Zeros with the slope `sqrt(beta)` along each score, or none where `blocked`.
-fn scores<B: Backend>(
+pub(super) fn scores<B: Backend>(
     logits: FloatTensor<B>,
     blocked: BoolTensor<B>,
     rows: &Rows<B>,
@@ -149,19 +149,19 @@ fn scores<B: Backend>(
 
 /// Zeros with the slope 1 along each value, or none where `blocked`; NaN at others that are not
 /// finite.
-fn zero<B: Backend>(values: FloatTensor<B>, blocked: BoolTensor<B>) -> FloatTensor<B> {
+pub(super) fn zero<B: Backend>(values: FloatTensor<B>, blocked: BoolTensor<B>) -> FloatTensor<B> {
     let values = B::float_mask_fill(values, blocked, 0f32.into());
     B::float_sub(values.clone(), B::float_detach(values))
 }
 
 /// The slopes, and 1 in rows that have none: [`spoil`] sees to these.
-fn finite<B: Backend>(slopes: FloatTensor<B>) -> FloatTensor<B> {
+pub(super) fn finite<B: Backend>(slopes: FloatTensor<B>) -> FloatTensor<B> {
     let broken = is_nan::<B>(slopes.clone());
     B::float_mask_fill(slopes, broken, 1f32.into())
 }
 
 /// The term, through which an upstream gradient becomes NaN where `broken` unless it is exactly 0.
-fn spoil<B: Backend>(term: FloatTensor<B>, broken: BoolTensor<B>) -> FloatTensor<B> {
+pub(super) fn spoil<B: Backend>(term: FloatTensor<B>, broken: BoolTensor<B>) -> FloatTensor<B> {
     let max = accumulator_max(term.dtype());
     // An upstream gradient overflows on both ways, and the sum of the two is inf - inf, or 0.
     let [one, other] = [max, -max].map(|max| {

@@ -1,6 +1,7 @@
 //! The operators written as Burn primitives: the default bodies of [`ArgmaxOps`](crate::ArgmaxOps),
 //! and in [`graph`] the operators of a backend that the crate was not compiled for.
 
+mod expectation;
 pub mod graph;
 mod one_hot;
 mod rows;
@@ -9,6 +10,7 @@ mod softmax;
 mod spatial_moments;
 mod tensors;
 
+pub use expectation::{Weights, expectation};
 pub use one_hot::{one_hot, sign_one_hot};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax::forward_metadata;

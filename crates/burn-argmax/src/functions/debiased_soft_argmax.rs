@@ -1,13 +1,15 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_dim, check_positive_beta, soft_argmax};
+use super::{
+    check_dim, check_positive_beta, indices::indices_along, soft_argmax_over::expected_value,
+    without_indices,
+};
+use crate::composed::Weights;
 
 /// The expected index without the pull that the background has on the softmax.
 ///
-/// `y = (J - r c) / (1 - r)`, where `J` is [`soft_argmax`], `c` the mean of the unmasked indices and
-/// `r = N / sum_i exp(beta * x_i)` the share of the softmax that `N` entries at level 0 have. Equally,
-/// the mean of the index under the weights `exp(beta * x) - 1`, to which a background of 0 adds
-/// nothing.
+/// `y = sum_i i * w_i / sum_i w_i` with `w_i = max(exp(beta * x_i) - 1, 0)`: a background of 0, and
+/// what is below it, weighs nothing, however many entries it has.
 ///
 /// What it cures: at a low `beta` the plain soft-argmax is drawn from the peak to the center. With
 /// `beta = 0.5` on a Gaussian peak of height 5 and width 2 at index 12.3 of 64, the plain one is
@@ -22,14 +24,16 @@ use super::{check_dim, check_positive_beta, soft_argmax};
 ///
 /// # Returns
 ///
-/// The index, with `dim` kept at size 1 and the dtype of `heatmaps`. Scores below the background
-/// weigh negatively, so the result may then leave `0..n-1`. A row that is nowhere above its
-/// background gives `J`. A row with a NaN or `+inf`, or wholly of `-inf`, gives NaN for that row
-/// only.
+/// The index, in units of `0..n-1` along `dim`, with `dim` kept at size 1 and the dtype of `heatmaps`.
+/// Sums run in `f32` for `f16` and `bf16`, and in `f64` for `f64`. A row that is nowhere above its
+/// background gives [`soft_argmax`](crate::soft_argmax()). A row with a NaN or `+inf`, or wholly of
+/// `-inf`, gives NaN for that row only. An empty batch gives an empty tensor.
 ///
 /// # Gradient
 ///
-/// Exact, through `J` and `r`.
+/// `dx_j = g * beta * exp(beta * x_j) * (j - y) / sum_i w_i` above the background and 0 at or below it,
+/// exact; that of `soft_argmax` in a row that is nowhere above. It is exactly 0 at a mask, and in a
+/// row whose `g` is exactly 0. In any other row with a NaN or `+inf` it is NaN.
 ///
 /// # Panics
 ///
@@ -37,7 +41,8 @@ use super::{check_dim, check_positive_beta, soft_argmax};
 ///
 /// # Source
 ///
-/// Gu, Yang and Yao, "Removing the Bias of Integral Pose Regression", ICCV 2021.
+/// Gu, Yang and Yao, "Removing the Bias of Integral Pose Regression", ICCV 2021; clamped here,
+/// so that the result stays within the line.
 ///
 /// # Example
 ///
@@ -59,38 +64,10 @@ pub fn debiased_soft_argmax<const D: usize>(
 ) -> Tensor<D> {
     let dim = check_dim("debiased_soft_argmax", &heatmaps, dim);
     check_positive_beta("debiased_soft_argmax", beta);
-    let biased = soft_argmax(heatmaps.clone(), dim, beta);
-    if biased.shape().num_elements() == 0 {
-        return biased;
+    if heatmaps.shape().num_elements() == 0 {
+        return without_indices(heatmaps, dim);
     }
-    let mean = soft_argmax(heatmaps.clone().detach(), dim, 0.0);
-    without_background(biased, mean, background_share(heatmaps, dim, beta))
-}
-
-/// `r`: the share of the softmax along `dim` that entries at level 0 would have.
-pub(crate) fn background_share<const D: usize>(
-    heatmaps: Tensor<D>,
-    dim: usize,
-    beta: f64,
-) -> Tensor<D> {
-    let max = heatmaps.clone().detach().max_dim(dim);
-    let masked = heatmaps.clone().detach().equal_elem(f64::NEG_INFINITY);
-    let unmasked = masked
-        .bool_not()
-        .float()
-        .cast(heatmaps.dtype())
-        .sum_dim(dim);
-    let sum = ((heatmaps - max.clone()) * beta).exp().sum_dim(dim);
-    unmasked * (max * -beta).exp() / sum
-}
-
-/// `(J - r c) / (1 - r)`, and `J` where there is only background.
-pub(crate) fn without_background<const D: usize>(
-    biased: Tensor<D>,
-    mean: Tensor<D>,
-    share: Tensor<D>,
-) -> Tensor<D> {
-    let peak = -share + 1.0;
-    let flat = peak.clone().detach().lower_equal_elem(0.0);
-    mean.clone() + (biased - mean) / peak.mask_fill(flat, 1.0)
+    let dtype = heatmaps.dtype();
+    let indices = indices_along(&heatmaps, dim);
+    expected_value(heatmaps, indices, dim, beta, Weights::AboveZero).cast(dtype)
 }

@@ -1,17 +1,16 @@
-use burn_core::tensor::Tensor;
+use burn_core::tensor::{Shape, Tensor};
 
 use super::{
-    Coordinates, check_heatmaps, check_positive_beta,
-    debiased_soft_argmax::{background_share, without_background},
-    spatial_soft_argmax,
+    Coordinates, check_heatmaps, check_positive_beta, indices::indices_along,
+    soft_argmax_over::expected_value,
 };
+use crate::composed::Weights;
 
 /// The expected position without the pull that the background has on the softmax.
 ///
-/// `y = (J - r c) / (1 - r)`, where `J` is [`spatial_soft_argmax`], `c` the mean of the unmasked
-/// positions and `r = N / sum_j exp(beta * x_j)` the share of the softmax that `N` positions at level
-/// 0 have. Equally, the mean of the position under the weights `exp(beta * x) - 1`, to which a
-/// background of 0 adds nothing.
+/// `y_a = sum_j c_a(j) * w_j / sum_j w_j` over every position `j` of the heatmap, with
+/// `w_j = max(exp(beta * x_j) - 1, 0)`: a background of 0, and what is below it, weighs nothing,
+/// however many pixels it has.
 ///
 /// What it cures: at a low `beta` the keypoint is drawn from the peak to the center of the image,
 /// the more so the larger the image. See [`debiased_soft_argmax`](crate::debiased_soft_argmax) for
@@ -26,13 +25,16 @@ use super::{
 ///
 /// # Returns
 ///
-/// `[batch, channels, coordinate]` in the order x, y, z, with the dtype of `heatmaps`. Scores below
-/// the background weigh negatively. A heatmap that is nowhere above its background gives `J`. One
-/// with a NaN or `+inf`, or wholly of `-inf`, gives NaN for that heatmap only.
+/// `[batch, channels, coordinate]` in the order x, y, z, with the dtype of `heatmaps`, to which it is
+/// rounded in the units asked for. A heatmap that is nowhere above its background gives
+/// [`spatial_soft_argmax`](crate::spatial_soft_argmax()). One with a NaN or `+inf`, or wholly of
+/// `-inf`, gives NaN for that heatmap only. An empty batch gives an empty tensor.
 ///
 /// # Gradient
 ///
-/// Exact, through `J` and `r`.
+/// `dx_j = beta * exp(beta * x_j) * sum_a g_a (c_a(j) - y_a) / sum_k w_k` above the background, and 0
+/// at and below it, exact. It is exactly 0 at a mask, and in a heatmap whose `g` are all exactly 0. In any
+/// other heatmap with a NaN or `+inf` it is NaN.
 ///
 /// # Panics
 ///
@@ -64,12 +66,21 @@ pub fn debiased_spatial_soft_argmax<const D: usize>(
     check_heatmaps("debiased_spatial_soft_argmax", &heatmaps);
     check_positive_beta("debiased_spatial_soft_argmax", beta);
     let shape = heatmaps.dims();
-    let biased = spatial_soft_argmax(heatmaps.clone(), beta, coordinates);
-    if shape[0] * shape[1] == 0 {
-        return biased;
+    let [batch, channels] = [shape[0], shape[1]];
+    let axes = D - 2;
+    if batch * channels == 0 {
+        return heatmaps.reshape(Shape::from([batch, channels, axes]));
     }
-    let mean = spatial_soft_argmax(heatmaps.clone().detach(), 0.0, coordinates);
-    let positions: usize = shape[2..].iter().product();
-    let flat = heatmaps.reshape([shape[0], shape[1], positions]);
-    without_background(biased, mean, background_share(flat, 2, beta))
+    let dtype = heatmaps.dtype();
+    let positions = shape[2..].iter().product();
+    let of_axes = (2..D).rev().map(|dim| {
+        let mut one_map = [1; D];
+        one_map[2..].copy_from_slice(&shape[2..]);
+        let indices = indices_along(&heatmaps, dim).expand(one_map);
+        let maps = heatmaps.clone().reshape([batch, channels, positions]);
+        let indices = indices.reshape([1, 1, positions]);
+        expected_value(maps, indices, 2, beta, Weights::AboveZero)
+    });
+    let index = Tensor::cat(of_axes.collect(), 2);
+    coordinates.of_index(index, &shape[2..]).cast(dtype)
 }

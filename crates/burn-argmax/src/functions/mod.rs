@@ -3,6 +3,7 @@ mod coordinates;
 mod debiased_soft_argmax;
 mod debiased_spatial_soft_argmax;
 mod dispatch;
+mod indices;
 mod render_gaussian;
 mod sign_one_hot;
 mod soft_argmax;
@@ -23,6 +24,7 @@ pub(crate) use checks::{
 pub use coordinates::Coordinates;
 pub use debiased_soft_argmax::debiased_soft_argmax;
 pub use debiased_spatial_soft_argmax::debiased_spatial_soft_argmax;
+pub(crate) use indices::accumulator;
 pub use render_gaussian::render_gaussian;
 pub use sign_one_hot::sign_one_hot;
 pub use soft_argmax::soft_argmax;

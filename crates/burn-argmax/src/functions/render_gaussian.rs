@@ -1,7 +1,12 @@
-use burn_core::tensor::{Int, Tensor, activation::softmax};
+use burn_core::tensor::Tensor;
 
 use super::Coordinates;
-use crate::losses::check_sigma;
+use crate::losses::{
+    broken::{blank, not_finite, spoil},
+    check_sigma,
+    gaussian::{exponents, image, line},
+    precision::wide_dtype,
+};
 
 /// Heatmaps with a Gaussian about each center: coordinates back to images.
 ///
@@ -18,13 +23,17 @@ use crate::losses::check_sigma;
 ///
 /// # Returns
 ///
-/// `[batch, channels, spatial...]`, of the dtype of `centers`. A center outside of the image is
-/// drawn as far as it reaches in; however far out it is, the heatmap sums to 1 and leans on the
-/// border nearest to it. A center that is not finite gives NaN for that heatmap only.
+/// `[batch, channels, spatial...]`, of the dtype of `centers`; computed in `f32` at least, and rounded
+/// once. A center outside of the image is drawn as far as it reaches in; however far out it is, the
+/// heatmap sums to 1 and leans on the border nearest to it. A center that is not finite gives NaN for
+/// that heatmap only. Any positive `sigma` will do: a tiny one gives all to the nearest pixel, or half to
+/// each of two that are equally near, and a huge one the same to every pixel.
 ///
 /// # Gradient
 ///
-/// Exact for `centers`, by Burn's graph.
+/// Exact for `centers`, by Burn's graph: 0 where a center is so far out that all is on the border. An
+/// upstream gradient of exactly 0 gives exactly 0, also for a center that is not finite; any other
+/// gives such a center NaN.
 ///
 /// # Panics
 ///
@@ -71,25 +80,24 @@ pub fn render_gaussian<const D: usize>(
     );
     check_sigma("render_gaussian", sigma);
 
-    let (device, dtype) = (centers.device(), centers.dtype());
-    let pixels = coordinates.index_of(centers, sizes);
-    (0..axes)
-        .map(|axis| {
-            let size = sizes[axes - 1 - axis];
-            let index = Tensor::<1, Int>::arange(0..size as i64, &device)
-                .float()
-                .cast(dtype)
-                .reshape([1, 1, size]);
-            let distance = index
-                - pixels
-                    .clone()
-                    .slice([0..batch, 0..channels, axis..axis + 1]);
-            // A Gaussian is separable, and along one axis it is a softmax: never 0 / 0.
-            let line = softmax(distance.clone() * distance * (-0.5 / (sigma * sigma)), 2);
-            let mut shape = [1; D];
-            (shape[0], shape[1], shape[D - 1 - axis]) = (batch, channels, size);
-            line.reshape(shape)
-        })
-        .reduce(|product, line| product * line)
-        .expect("there is an axis")
+    let centers = centers.dequantize();
+    let dtype = centers.dtype();
+    let mut shape = [batch; D];
+    shape[1] = channels;
+    shape[2..].copy_from_slice(sizes);
+    if batch * channels == 0 {
+        return centers.reshape(shape);
+    }
+    let centers = centers.cast(wide_dtype(&[dtype]));
+    let broken = not_finite(centers.clone());
+    let lines = exponents(blank(centers.clone(), &broken), sizes, sigma, coordinates);
+    // A Gaussian is separable.
+    let lines = lines.into_iter().map(line).collect();
+    let heatmaps: Tensor<D> = image(lines, |product, line| product * line);
+
+    let mut one_each = [1; D];
+    (one_each[0], one_each[1]) = (batch, channels);
+    let mask = broken.clone().reshape(one_each).expand(shape);
+    let term = spoil(&broken, [centers]).reshape(one_each);
+    (heatmaps.mask_fill(mask, f64::NAN) + term).cast(dtype)
 }

@@ -1,6 +1,8 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_beta, check_dim, spatial_soft_argmax::spatial_moments};
+use super::{
+    accumulator, check_beta, check_dim, spatial_soft_argmax::spatial_moments, without_indices,
+};
 
 /// Mean and variance of an index.
 #[derive(Debug, Clone)]
@@ -66,8 +68,20 @@ pub fn soft_argmax_moments<const D: usize>(
 ) -> SoftArgmaxMoments<D> {
     let dim = check_dim("soft_argmax_moments", &logits, dim);
     check_beta("soft_argmax_moments", beta);
+    if logits.shape().num_elements() == 0 {
+        let empty = without_indices(logits, dim);
+        return SoftArgmaxMoments {
+            mean: empty.clone(),
+            variance: empty,
+        };
+    }
 
-    let rows = logits.swap_dims(dim, D - 1);
+    let dtype = logits.dtype();
+    // The variance is a square, which exceeds half precision on the way.
+    let rows = logits
+        .dequantize()
+        .cast(accumulator(dtype))
+        .swap_dims(dim, D - 1);
     let mut shape = rows.dims();
     let n = shape[D - 1];
     shape[D - 1] = 1;
@@ -79,6 +93,7 @@ pub fn soft_argmax_moments<const D: usize>(
             .slice([0..lines, entry..entry + 1])
             .reshape(shape)
             .swap_dims(dim, D - 1)
+            .cast(dtype)
     };
     // The moments of a map of one row: x, y, z, xx, ...
     SoftArgmaxMoments {

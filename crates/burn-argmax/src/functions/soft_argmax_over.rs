@@ -4,7 +4,7 @@ use burn_core::{
 };
 
 use super::{check_beta, check_dim, without_indices};
-use crate::composed::graph;
+use crate::composed::{Weights, expectation};
 
 /// The expected value of the bins under `softmax(beta * logits)`: soft-argmax over any coordinate.
 ///
@@ -16,7 +16,8 @@ use crate::composed::graph;
 /// * `logits` - Scores, of any rank and layout. A mask is a score of `-inf`: its weight and its
 ///   gradient are exactly 0.
 /// * `bins` - The coordinate of each index along `dim`, in any order and at any spacing: depths,
-///   times, angles, frequencies.
+///   times, angles, frequencies. Either one line of them for all rows, or a tensor that broadcasts to
+///   the shape of `logits`: bins of each sample, or of each pixel. The bin of a mask may be anything.
 /// * `dim` - The dimension of the index; a negative one counts from the end.
 /// * `beta` - The inverse temperature, finite and `>= 0`. Large is sharp; 0 gives the plain mean
 ///   of the unmasked bins.
@@ -24,18 +25,21 @@ use crate::composed::graph;
 /// # Returns
 ///
 /// The expected value, in the units of `bins`, with `dim` kept at size 1 and the dtype of `logits`.
-/// It is taken about the bin of the argmax, so a sharp peak gives that bin exactly. Ties give the
+/// Sums run in `f32` for `f16` and `bf16`, and in `f64` for `f64`, about a first estimate of the
+/// value, so that a sharp peak gives its bin exactly. Ties give the
 /// mean of the tied bins as `beta` grows. A row with a NaN or `+inf`, or wholly of `-inf`, gives NaN
 /// for that row only. An empty batch gives an empty tensor.
 ///
 /// # Gradient
 ///
-/// `dx_j = g * beta * p_j * (b_j - y)` and `db_j = sum over rows of g * p_j`, by Burn's graph.
+/// `dx_j = g * beta * p_j * (b_j - y)`, and `db_j = g * p_j`, summed over the rows that share the
+/// bin. Both are exactly 0 at a mask, and in a row whose `g` is exactly 0, whatever else the row
+/// holds. In any other row with a NaN or `+inf` the gradient of the scores is NaN.
 ///
 /// # Panics
 ///
-/// If `dim` is out of range or has size 0, if `bins` has not one entry for each index, or if `beta`
-/// is negative, infinite or NaN.
+/// If `dim` is out of range or has size 0, if `bins` is neither a line with one entry for each index
+/// nor broadcasts to `logits`, if it is on another device, or if `beta` is negative, infinite or NaN.
 ///
 /// # Source
 ///
@@ -53,37 +57,60 @@ use crate::composed::graph;
 /// assert_eq!(soft_argmax_over(logits, depths, 1, 100.0).into_scalar::<f32>(), 3.0);
 /// ```
 #[track_caller]
-pub fn soft_argmax_over<const D: usize>(
+pub fn soft_argmax_over<const D: usize, const B: usize>(
     logits: Tensor<D>,
-    bins: Tensor<1>,
+    bins: Tensor<B>,
     dim: impl AsIndex,
     beta: f64,
 ) -> Tensor<D> {
     let dim = check_dim("soft_argmax_over", &logits, dim);
     check_beta("soft_argmax_over", beta);
-    let n = logits.dims()[dim];
-    let got = bins.dims()[0];
+    let shape = logits.dims();
+    let got = bins.dims();
+    let mut line = [1; D];
+    line[dim] = shape[dim];
+    let bins = if B == D && broadcasts(&got, &shape) {
+        bins.reshape::<D, _>(<[usize; D]>::try_from(&got[..]).expect("rank D"))
+    } else {
+        assert!(
+            got[..] == [shape[dim]],
+            "soft_argmax_over: bins must have {} entries, one for each index along dim {dim}, or a \
+             shape that broadcasts to that of logits, {shape:?}, got shape {got:?}",
+            shape[dim]
+        );
+        bins.reshape(line)
+    };
     assert!(
-        got == n,
-        "soft_argmax_over: bins must have {n} entries, one for each index along dim {dim}, got {got}"
+        bins.device() == logits.device(),
+        "soft_argmax_over: bins must be on the device of logits, {:?}, got {:?}",
+        logits.device(),
+        bins.device()
     );
     if logits.shape().num_elements() == 0 {
         return without_indices(logits, dim);
     }
+    let dtype = logits.dtype();
+    expected_value(logits, bins, dim, beta, Weights::Softmax).cast(dtype)
+}
 
-    let mut line = [1; D];
-    line[dim] = n;
-    let bins = bins.cast(logits.dtype());
-    let argmax = logits.clone().detach().argmax(dim);
-    let center = bins
-        .clone()
-        .select(0, argmax.clone().reshape([-1]))
-        .reshape(argmax.dims());
-    let probabilities: Tensor<D> = Tensor::from_dispatch(graph::softmax::<Dispatch>(
-        logits.dequantize().into_dispatch(),
+fn broadcasts(bins: &[usize], logits: &[usize]) -> bool {
+    let mut sizes = bins.iter().zip(logits);
+    sizes.all(|(&bins, &logits)| bins == logits || bins == 1)
+}
+
+/// The expected value of bins that broadcast to the scores, in the dtype that sums run in.
+pub(crate) fn expected_value<const D: usize>(
+    scores: Tensor<D>,
+    bins: Tensor<D>,
+    dim: usize,
+    beta: f64,
+    weights: Weights,
+) -> Tensor<D> {
+    Tensor::from_dispatch(expectation::<Dispatch>(
+        scores.dequantize().into_dispatch(),
+        bins.dequantize().into_dispatch(),
         dim,
         beta,
-    ));
-    let offset = (probabilities * (bins.reshape(line) - center.clone())).sum_dim(dim);
-    center + offset
+        weights,
+    ))
 }

@@ -1,6 +1,6 @@
-use burn_core::tensor::Tensor;
+use burn_core::tensor::{Shape, Tensor};
 
-use super::{Coordinates, check_beta, check_heatmaps, dispatch::dispatch};
+use super::{Coordinates, accumulator, check_beta, check_heatmaps, dispatch::dispatch};
 use crate::ops::spatial_moments_len;
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
@@ -63,13 +63,24 @@ pub fn spatial_soft_argmax<const D: usize>(
     check_heatmaps("spatial_soft_argmax", &heatmaps);
     check_beta("spatial_soft_argmax", beta);
     let sizes = heatmaps.dims();
+    let dtype = heatmaps.dtype();
+    // The index of a wide map in half precision is off by a good part of a pixel in other units.
+    let heatmaps = match coordinates {
+        Coordinates::Index => heatmaps,
+        _ => heatmaps.dequantize().cast(accumulator(dtype)),
+    };
     let moments = spatial_moments(heatmaps, false, beta);
-    coordinates.of_index(mean_of(moments, &sizes), &sizes[2..])
+    let mean = coordinates.of_index(mean_of(moments, &sizes), &sizes[2..]);
+    mean.cast(dtype)
 }
 
 /// The expected index `[batch, channels, axis]` from the moments of heatmaps of this shape.
 pub(crate) fn mean_of(moments: Tensor<2>, heatmaps: &[usize]) -> Tensor<3> {
     let (batch, channels, axes) = (heatmaps[0], heatmaps[1], heatmaps.len() - 2);
+    if batch * channels == 0 {
+        // Without a slice, which leaves the graph where nothing is in it.
+        return moments.reshape(Shape::from([batch, channels, axes]));
+    }
     moments
         .slice([0..batch * channels, 0..axes])
         .reshape([batch, channels, axes])
@@ -98,8 +109,9 @@ pub(crate) fn moments_by<const D: usize>(
     let [depth, height, width] = sizes;
     let maps = shape[0] * shape[1];
     if maps == 0 {
-        // Stays in the graph.
-        return heatmaps.reshape([0, spatial_moments_len(covariance)]);
+        // Flat first: a 0 in a new shape stands for the size that was there.
+        let empty: Tensor<1> = heatmaps.flatten(0, D - 1);
+        return empty.reshape([0, spatial_moments_len(covariance)]);
     }
 
     implementation(heatmaps.reshape([maps, depth, height, width]))

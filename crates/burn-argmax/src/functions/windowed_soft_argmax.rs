@@ -1,6 +1,10 @@
-use burn_core::tensor::{AsIndex, Int, Tensor};
+use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_beta, check_dim, check_radius, soft_argmax};
+use super::{
+    check_beta, check_dim, check_radius,
+    indices::{first_maximum, indices_along},
+    soft_argmax,
+};
 
 /// The expected index under the softmax of the window about the argmax: no pull from far away.
 ///
@@ -22,7 +26,7 @@ use super::{check_beta, check_dim, check_radius, soft_argmax};
 /// # Returns
 ///
 /// The expected index, in units of `0..n-1` along `dim`, with `dim` kept at size 1 and the dtype of
-/// `logits`. The window is about the index that [`Tensor::argmax`] gives, at a tie too. A row with a
+/// `logits`. The window is about the first maximum. A row with a
 /// NaN or `+inf`, or wholly of `-inf`, gives NaN for that row only.
 ///
 /// # Gradient
@@ -64,12 +68,9 @@ pub fn windowed_soft_argmax<const D: usize>(
         return soft_argmax(logits, dim, beta);
     }
 
-    let mut line = [1; D];
-    line[dim] = logits.dims()[dim];
-    let indices = Tensor::<1, Int>::arange(0..line[dim] as i64, &logits.device()).reshape(line);
-    let argmax = logits.clone().detach().argmax(dim);
-    let radius = radius.min(line[dim]) as i64;
-    let outside = (indices - argmax).abs().greater_elem(radius);
+    let indices = indices_along(&logits, dim);
+    let first = (first_maximum(&logits, dim) * indices.clone()).sum_dim(dim);
+    let outside = (indices - first).abs().greater_elem(radius as f64);
     // A NaN outside of the window still spoils its row.
     let outside = outside.bool_and(logits.clone().is_nan().bool_not());
     soft_argmax(logits.mask_fill(outside, f64::NEG_INFINITY), dim, beta)

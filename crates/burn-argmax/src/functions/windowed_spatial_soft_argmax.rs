@@ -1,6 +1,10 @@
-use burn_core::tensor::{Bool, Int, Tensor};
+use burn_core::tensor::Tensor;
 
-use super::{Coordinates, check_beta, check_heatmaps, check_radius, spatial_soft_argmax};
+use super::{
+    Coordinates, check_beta, check_heatmaps, check_radius,
+    indices::{first_maximum, indices_along},
+    spatial_soft_argmax,
+};
 
 /// The expected position under the softmax of the window about each heatmap's maximum.
 ///
@@ -64,35 +68,19 @@ pub fn windowed_spatial_soft_argmax<const D: usize>(
         return spatial_soft_argmax(heatmaps, beta, coordinates);
     }
 
-    let device = heatmaps.device();
     let positions: usize = shape[2..].iter().product();
-    let mut one_each = [1; D];
-    one_each[..2].copy_from_slice(&shape[..2]);
-    let argmax = heatmaps
-        .clone()
-        .detach()
-        .reshape([shape[0], shape[1], positions])
-        .argmax(2)
-        .reshape(one_each);
-    let mut outside: Option<Tensor<D, Bool>> = None;
-    let mut stride = 1;
-    for dim in (2..D).rev() {
-        let size = shape[dim] as i64;
-        let mut line = [1; D];
-        line[dim] = shape[dim];
-        let indices = Tensor::<1, Int>::arange(0..size, &device).reshape(line);
-        let center = argmax.clone().div_scalar(stride).remainder_scalar(size);
-        let far = (indices - center)
-            .abs()
-            .greater_elem(radius.min(shape[dim]) as i64)
-            .expand(shape);
-        outside = Some(match outside {
-            None => far,
-            Some(outside) => outside.bool_or(far),
-        });
-        stride *= size;
-    }
-    let outside = outside.expect("there is a spatial dimension");
+    let flat = heatmaps.clone().reshape([shape[0], shape[1], positions]);
+    let first = first_maximum(&flat, 2).reshape(shape);
+    let outside = (2..D)
+        .map(|dim| {
+            let indices = indices_along(&heatmaps, dim);
+            let of_first =
+                (2..D).fold(first.clone() * indices.clone(), |sum, dim| sum.sum_dim(dim));
+            let far = (indices - of_first).abs().greater_elem(radius as f64);
+            far.expand(shape)
+        })
+        .reduce(Tensor::bool_or)
+        .expect("there is a spatial dimension");
     // A NaN outside of the window still spoils its heatmap.
     let outside = outside.bool_and(heatmaps.clone().is_nan().bool_not());
     let window = heatmaps.mask_fill(outside, f64::NEG_INFINITY);

@@ -1,5 +1,10 @@
 use burn_core::tensor::{Bool, Tensor};
 
+use super::{
+    checks::check_device,
+    precision::{sum_rows, wide_dtype},
+};
+
 /// The mean of the losses of the locations that `mask` selects.
 ///
 /// `L = sum_k m_k * l_k / max(1, sum_k m_k)`.
@@ -12,15 +17,17 @@ use burn_core::tensor::{Bool, Tensor};
 ///
 /// # Returns
 ///
-/// The mean, `[1]`; 0 where nothing counts.
+/// The mean, `[1]`; 0 where nothing counts. Counted and summed in `f32` at least, in levels, and rounded
+/// once to the dtype of `losses`.
 ///
 /// # Gradient
 ///
-/// `g * m_k / max(1, sum_k m_k)`: exactly 0 for what does not count.
+/// `g * m_k / max(1, sum_k m_k)`: exactly 0 for what does not count, and the losses of this
+/// crate then pass on exactly 0, whatever made them NaN.
 ///
 /// # Panics
 ///
-/// If the mask has another shape than the losses.
+/// If the mask has another shape than the losses, or is on another device.
 ///
 /// # Example
 ///
@@ -33,22 +40,36 @@ use burn_core::tensor::{Bool, Tensor};
 /// let labelled = Tensor::<2, Bool>::from_data([[true, true, false]], &device);
 /// assert_eq!(average_loss(losses, Some(labelled)).into_scalar::<f32>(), 2.0);
 /// ```
+#[track_caller]
 pub fn average_loss(losses: Tensor<2>, mask: Option<Tensor<2, Bool>>) -> Tensor<1> {
-    let Some(mask) = mask else {
-        let count = losses.shape().num_elements().max(1);
-        return losses.sum() / count as f64;
+    if let Some(mask) = &mask {
+        assert!(
+            mask.dims() == losses.dims(),
+            "average_loss: mask must have the shape of losses, {:?}, got {:?}",
+            losses.dims(),
+            mask.dims()
+        );
+        check_device(
+            "average_loss",
+            ["losses", "mask"],
+            [&losses.device(), &mask.device()],
+        );
+    }
+    let losses = losses.dequantize();
+    let dtype = losses.dtype();
+    let wide = wide_dtype(&[dtype]);
+    let losses = losses.cast(wide);
+    let elements = losses.shape().num_elements();
+    if elements == 0 {
+        return losses.sum().cast(dtype);
+    }
+    let sum = |values: Tensor<2>| sum_rows(values.reshape([1, 1, elements])).reshape([1]);
+    let mean = match mask {
+        None => sum(losses) / elements as f64,
+        Some(mask) => {
+            let count: Tensor<1> = sum(mask.clone().float().cast(wide)).clamp_min(1.0);
+            sum(losses.mask_fill(mask.bool_not(), 0.0)) / count
+        }
     };
-    assert!(
-        mask.dims() == losses.dims(),
-        "average_loss: mask must have the shape of losses, {:?}, got {:?}",
-        losses.dims(),
-        mask.dims()
-    );
-    let count = mask
-        .clone()
-        .float()
-        .cast(losses.dtype())
-        .sum()
-        .clamp_min(1.0);
-    losses.mask_fill(mask.bool_not(), 0.0).sum() / count
+    mean.cast(dtype)
 }

@@ -1,37 +1,63 @@
-use burn_core::tensor::{DType, Tensor};
+use burn_core::tensor::Tensor;
 
-use crate::{Coordinates, functions::check_heatmaps, render_gaussian};
+use super::{
+    broken::{blank, not_finite, not_probable, restore},
+    checks::{check_device, check_sigma},
+    gaussian::{exponents, image, log_line},
+    precision::wide_dtype,
+};
+use crate::{Coordinates, functions::check_heatmaps};
 
-/// The target of a heatmap: a Gaussian about each center, beside the heatmaps, all `[batch,
-/// locations, positions]`.
-pub(super) fn beside_target<const D: usize>(
+/// Added to a probability under a logarithm, which is finite then; dsntnn's number.
+pub(super) const TINY: f64 = 1e-24;
+
+/// A divergence of heatmaps from the Gaussians about their centers, in the dtype of the heatmaps.
+/// `divergence` gets the probabilities and the logarithms of the Gaussians, `[batch, locations,
+/// positions]`.
+#[track_caller]
+pub(super) fn of_gaussians<const D: usize>(
     op: &str,
     heatmaps: Tensor<D>,
     centers: Tensor<3>,
     sigma: f64,
     coordinates: Coordinates,
-) -> [Tensor<3>; 2] {
+    divergence: fn(Tensor<3>, Tensor<3>) -> Tensor<2>,
+) -> Tensor<2> {
     check_heatmaps(op, &heatmaps);
-    super::checks::check_sigma(op, sigma);
+    check_sigma(op, sigma);
     let shape = heatmaps.dims();
-    let wanted = [shape[0], shape[1], D - 2];
+    let [batch, locations] = [shape[0], shape[1]];
+    let wanted = [batch, locations, D - 2];
     assert!(
         centers.dims() == wanted,
         "{op}: centers must be {wanted:?} for heatmaps of shape {shape:?}, got {:?}",
         centers.dims()
     );
-    let target: Tensor<D> = render_gaussian(centers, &shape[2..], sigma, coordinates);
+    check_device(
+        op,
+        ["heatmaps", "centers"],
+        [&heatmaps.device(), &centers.device()],
+    );
+    let (heatmaps, centers) = (heatmaps.dequantize(), centers.dequantize());
+    if batch * locations == 0 {
+        return heatmaps.reshape([batch, locations]);
+    }
+    let dtype = heatmaps.dtype();
+    let wide = wide_dtype(&[dtype, centers.dtype()]);
     let positions = shape[2..].iter().product();
-    [heatmaps, target].map(|maps| maps.reshape([shape[0], shape[1], positions]))
-}
+    let rows = heatmaps.cast(wide).reshape([batch, locations, positions]);
+    let centers = centers.cast(wide);
+    let broken = not_probable(rows.clone()).bool_or(not_finite(centers.clone()));
 
-/// `sum_j p_j * (log p_j - log q_j)`, `[batch, locations]`.
-pub(super) fn kl_divergence(p: Tensor<3>, q: Tensor<3>) -> Tensor<2> {
-    // Keeps log 0 finite; the smallest that the dtype holds well.
-    let tiny = match p.dtype() {
-        DType::F16 => 1e-7,
-        _ => 1e-24,
-    };
-    let log_ratio = (p.clone() + tiny).log() - (q + tiny).log();
-    (p * log_ratio).sum_dim(2).squeeze_dim(2)
+    let lines = exponents(
+        blank(centers.clone(), &broken),
+        &shape[2..],
+        sigma,
+        coordinates,
+    );
+    let lines = lines.into_iter().map(log_line).collect();
+    let log_gaussian: Tensor<D> = image(lines, |sum, line| sum + line);
+    let log_gaussian = log_gaussian.reshape([batch, locations, positions]);
+    let losses = divergence(blank(rows.clone(), &broken), log_gaussian);
+    restore(losses, &broken, [rows, centers]).cast(dtype)
 }

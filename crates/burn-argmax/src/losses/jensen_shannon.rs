@@ -1,6 +1,9 @@
-use burn_core::tensor::Tensor;
+use burn_core::tensor::{Bool, Tensor};
 
-use super::divergence::{beside_target, kl_divergence};
+use super::{
+    divergence::{TINY, of_gaussians},
+    precision::sum_rows,
+};
 use crate::Coordinates;
 
 /// How far each heatmap is from a Gaussian about its target: the Jensen-Shannon divergence.
@@ -13,21 +16,29 @@ use crate::Coordinates;
 ///
 /// * `heatmaps` - Probabilities `[batch, locations, spatial...]`, as
 ///   [`spatial_softmax`](crate::spatial_softmax) gives them.
-/// * `centers` - The targets `[batch, locations, coordinate]` in the order x, y, z.
+/// * `centers` - The targets `[batch, locations, coordinate]` in the order x, y, z, of any float dtype.
 /// * `sigma` - The width of the Gaussian, in pixels.
 /// * `coordinates` - The units of `centers`.
 ///
 /// # Returns
 ///
-/// The divergences `[batch, locations]`, in nats, from 0 to `ln 2`.
+/// The divergences `[batch, locations]`, in nats, from 0 to `ln 2`: a sum of terms none of which is
+/// negative. A location with a heatmap that has a NaN, infinite or
+/// negative entry, or with a center that is not finite, gives NaN; the others are not touched. Computed
+/// in `f32` at least, with the sums in levels, and rounded once to the dtype of `heatmaps`.
 ///
 /// # Gradient
 ///
-/// `log(p_j / m_j) / 2` for `p_j`, finite everywhere.
+/// `log(p_j / m_j) / 2` for `p_j`, finite everywhere: where `p_j` is 0, both have `1e-24` added under the
+/// logarithm. `centers` have a gradient too.
+///
+/// An upstream gradient of exactly 0 gives exactly 0, whatever the data are. Any other gives NaN where
+/// the loss is NaN.
 ///
 /// # Panics
 ///
-/// If the shapes do not belong together, or if `sigma` is not finite and positive.
+/// If the shapes do not belong together, if the devices differ, or if `sigma` is not finite and
+/// positive.
 ///
 /// # Source
 ///
@@ -46,14 +57,47 @@ use crate::Coordinates;
 /// let loss = loss.into_scalar::<f32>();
 /// assert!(0.0 < loss && loss < 2f32.ln());
 /// ```
+#[track_caller]
 pub fn jensen_shannon_loss<const D: usize>(
     heatmaps: Tensor<D>,
     centers: Tensor<3>,
     sigma: f64,
     coordinates: Coordinates,
 ) -> Tensor<2> {
-    let [heatmaps, target] =
-        beside_target("jensen_shannon_loss", heatmaps, centers, sigma, coordinates);
-    let middle = (heatmaps.clone() + target.clone()) * 0.5;
-    kl_divergence(heatmaps, middle.clone()) * 0.5 + kl_divergence(target, middle) * 0.5
+    let op = "jensen_shannon_loss";
+    of_gaussians(op, heatmaps, centers, sigma, coordinates, |p, log_q| {
+        let q = log_q.exp();
+        let constants = [p.clone().detach(), q.clone().detach()];
+        let [half_p, half_q] = constants.clone().map(|half| half * 0.5);
+        let middle = half_p.clone() + half_q.clone() + TINY;
+        // p = m (1 + lean) and q = m (1 - lean).
+        let lean = (half_p.clone() - half_q.clone()) / middle.clone();
+        let [of_p, of_q] = constants;
+        let slope_p = log_ratio(of_p, middle.clone(), lean.clone());
+        let slope_q = log_ratio(of_q, middle.clone(), lean.clone().neg());
+
+        // p log(p / m) and q log(q / m) are nearly opposite where p and q are nearly equal, so there their
+        // sum is formed as m (log(1 - lean^2) + lean log((1 + lean) / (1 - lean))).
+        let square = (lean.clone() * lean.clone()).clamp_max(0.25);
+        let near = square.neg().log1p() + lean.clone() * (slope_p.clone() - slope_q.clone());
+        let far = half_p * slope_p.clone() + half_q * slope_q.clone();
+        let value = sum_rows(far.mask_where(is_near(lean), near * middle * 0.5));
+
+        // The divergence is homogeneous: the probabilities times its slopes are the divergence itself.
+        // Less its own value, this is a term of 0 that has the slopes.
+        let term = sum_rows((p * slope_p + q * slope_q) * 0.5);
+        value + (term.clone() - term.detach())
+    })
+}
+
+/// `log(x / m)` for `x = m (1 + lean)`.
+fn log_ratio(x: Tensor<3>, middle: Tensor<3>, lean: Tensor<3>) -> Tensor<3> {
+    let near = lean.clone().clamp_min(-0.5).log1p();
+    // Where little is left of x, its distance from m does not tell how much.
+    let small = lean.lower_elem(-0.5);
+    near.mask_where(small, (x + TINY).log() - middle.log())
+}
+
+fn is_near(lean: Tensor<3>) -> Tensor<3, Bool> {
+    lean.abs().lower_elem(0.5)
 }

@@ -1,6 +1,9 @@
 use burn_core::tensor::Tensor;
 
-use super::divergence::{beside_target, kl_divergence};
+use super::{
+    divergence::{TINY, of_gaussians},
+    precision::sum_rows,
+};
 use crate::Coordinates;
 
 /// How far each heatmap is from a Gaussian about its target: the Kullback-Leibler divergence.
@@ -13,23 +16,33 @@ use crate::Coordinates;
 ///
 /// * `heatmaps` - Probabilities `[batch, locations, spatial...]`, as
 ///   [`spatial_softmax`](crate::spatial_softmax) gives them.
-/// * `centers` - The targets `[batch, locations, coordinate]` in the order x, y, z.
+/// * `centers` - The targets `[batch, locations, coordinate]` in the order x, y, z, of any float dtype.
 /// * `sigma` - The width of the Gaussian, in pixels.
 /// * `coordinates` - The units of `centers`.
 ///
 /// # Returns
 ///
-/// The divergences `[batch, locations]`, in nats. A probability of 0 adds nothing; where the target
-/// is 0 and the heatmap is not, the logarithm stops at that of `1e-24` (`1e-7` for `f16`).
+/// The divergences `[batch, locations]`, in nats. A probability of 0 adds nothing. Both logarithms
+/// are of the probability plus `1e-24`, as dsntnn has them, for every dtype: where the target is 0 and
+/// the heatmap is not, they stop there. The logarithm of the Gaussian is formed as such, and not from
+/// a rounded Gaussian.
+///
+/// A location with a heatmap that has a NaN, infinite or
+/// negative entry, or with a center that is not finite, gives NaN; the others are not touched. Computed
+/// in `f32` at least, with the sums in levels, and rounded once to the dtype of `heatmaps`.
 ///
 /// # Gradient
 ///
-/// `log p_j - log q_j + 1` for `p_j`, finite everywhere. No gradient is expected for `centers`, but
-/// they have theirs.
+/// `log p_j - log q_j + 1` for `p_j`, without the 1 where `p_j` is 0; finite everywhere, and below 57 in
+/// magnitude for probabilities. No gradient is expected for `centers`, but they have theirs.
+///
+/// An upstream gradient of exactly 0 gives exactly 0, whatever the data are. Any other gives NaN where
+/// the loss is NaN.
 ///
 /// # Panics
 ///
-/// If the shapes do not belong together, or if `sigma` is not finite and positive.
+/// If the shapes do not belong together, if the devices differ, or if `sigma` is not finite and
+/// positive.
 ///
 /// # Source
 ///
@@ -46,13 +59,20 @@ use crate::Coordinates;
 /// let loss = kl_divergence_loss(heatmaps, centers, 1.0, Coordinates::Index);
 /// assert!(loss.into_scalar::<f32>().abs() < 1e-6);
 /// ```
+#[track_caller]
 pub fn kl_divergence_loss<const D: usize>(
     heatmaps: Tensor<D>,
     centers: Tensor<3>,
     sigma: f64,
     coordinates: Coordinates,
 ) -> Tensor<2> {
-    let [heatmaps, target] =
-        beside_target("kl_divergence_loss", heatmaps, centers, sigma, coordinates);
-    kl_divergence(heatmaps, target)
+    let op = "kl_divergence_loss";
+    of_gaussians(op, heatmaps, centers, sigma, coordinates, |p, log_q| {
+        let floor = TINY.ln();
+        let log_p = (p.clone() + TINY).log();
+        // log(q + tiny) from log q, from the larger of the two terms up.
+        let rest = (log_q.clone() - floor).abs().neg().exp().log1p();
+        let log_q = log_q.clamp_min(floor) + rest;
+        sum_rows(p * (log_p - log_q))
+    })
 }

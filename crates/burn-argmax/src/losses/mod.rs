@@ -4,17 +4,24 @@
 //! Each gives one number for each location, `[batch, locations]`; [`average_loss`] makes one number
 //! of them, over the locations that are labelled. All are differentiable by Burn's graph.
 //!
+//! All compute in `f32` at least and round once, to the dtype of their first argument. A location whose
+//! data are broken (a NaN label, an infinite score) has the loss NaN, and masked out it leaves a gradient
+//! of exactly 0. An empty batch gives an empty result, which stays in the graph.
+//!
 //! Source: Nibali et al., "Numerical Coordinate Regression with Convolutional Neural Networks",
 //! 2018, and the project dsntnn.
 
 mod average;
+pub(crate) mod broken;
 mod checks;
 mod divergence;
 mod euclidean;
+pub(crate) mod gaussian;
 mod jensen_shannon;
 mod kl_divergence;
 mod l1;
 mod mse;
+pub(crate) mod precision;
 mod variance;
 
 pub use average::average_loss;

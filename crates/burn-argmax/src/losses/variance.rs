@@ -1,6 +1,10 @@
-use burn_core::tensor::{Int, Tensor};
+use burn_core::tensor::Tensor;
 
-use super::checks::check_sigma;
+use super::{
+    broken::{blank, not_finite, restore},
+    checks::check_sigma,
+    precision::{indices, max_of, sum_rows, wide_dtype},
+};
 use crate::functions::check_heatmaps;
 
 /// How far the spread of each heatmap is from a target width.
@@ -15,13 +19,18 @@ use crate::functions::check_heatmaps;
 ///
 /// # Returns
 ///
-/// The losses `[batch, locations]`, in pixels to the fourth power.
+/// The losses `[batch, locations]`, in pixels to the fourth power. A heatmap with a NaN or an
+/// infinite entry gives NaN; the others are not touched. Computed in `f32` at least, with the sums in
+/// levels, and rounded once to the dtype of `heatmaps`.
 ///
 /// # Gradient
 ///
 /// Exact, by Burn's graph. From logits, the diagonal of
 /// [`spatial_soft_argmax_moments`](crate::spatial_soft_argmax_moments) gives the variances in one
 /// fused pass.
+///
+/// An upstream gradient of exactly 0 gives exactly 0, whatever the heatmap holds. Any other gives NaN
+/// where the loss is NaN.
 ///
 /// # Panics
 ///
@@ -42,28 +51,41 @@ use crate::functions::check_heatmaps;
 /// let two = Tensor::<3>::from_floats([[[0.5, 0.0, 0.5]]], &Device::flex()); // variance 1
 /// assert_eq!(variance_loss(two, 2.0).into_scalar::<f32>(), 9.0);
 /// ```
+#[track_caller]
 pub fn variance_loss<const D: usize>(heatmaps: Tensor<D>, sigma: f64) -> Tensor<2> {
     check_heatmaps("variance_loss", &heatmaps);
     check_sigma("variance_loss", sigma);
     let shape = heatmaps.dims();
-    let device = heatmaps.device();
-    let locations = [shape[0], shape[1]];
-    (2..D)
+    let [batch, locations] = [shape[0], shape[1]];
+    let heatmaps = heatmaps.dequantize();
+    if batch * locations == 0 {
+        return heatmaps.reshape([batch, locations]);
+    }
+    let dtype = heatmaps.dtype();
+    let wide = wide_dtype(&[dtype]);
+    let positions = shape[2..].iter().product();
+    let rows = heatmaps.cast(wide).reshape([batch, locations, positions]);
+    let broken = not_finite(rows.clone());
+    let maps = blank(rows.clone(), &broken).reshape(shape);
+    // No larger, so that the slope stays finite where the loss overflows.
+    let wanted = (sigma * sigma).min(max_of(wide));
+    let loss = (2..D)
         .map(|dim| {
-            let along = (2..D)
-                .filter(|&other| other != dim)
-                .fold(heatmaps.clone(), |sum, other| sum.sum_dim(other))
-                .reshape([shape[0], shape[1], shape[dim]]);
-            let index = Tensor::<1, Int>::arange(0..shape[dim] as i64, &device)
-                .float()
-                .cast(along.dtype())
-                .reshape([1, 1, shape[dim]]);
-            let mean = (along.clone() * index.clone()).sum_dim(2);
+            let size = shape[dim];
+            // The axis comes first of all, and the others are summed for each of its pixels.
+            let axis_first = (3..=dim)
+                .rev()
+                .fold(maps.clone(), |maps, other| maps.swap_dims(other - 1, other));
+            let along = sum_rows(axis_first.reshape([batch, locations * size, positions / size]))
+                .reshape([batch, locations, size]);
+            let index = indices(size, &along);
+            let mean = sum_rows(along.clone() * index.clone()).reshape([batch, locations, 1]);
             let distance = index - mean;
-            let variance = (along * distance.clone() * distance).sum_dim(2);
-            let error = variance.reshape(locations) - sigma * sigma;
+            let variance = sum_rows(along * distance.clone() * distance);
+            let error = variance - wanted;
             error.clone() * error
         })
         .reduce(|sum, error| sum + error)
-        .expect("there is a spatial dimension")
+        .expect("there is a spatial dimension");
+    restore(loss, &broken, [rows]).cast(dtype)
 }

@@ -4,6 +4,8 @@ use burn_core::{
     tensor::{Device, Tensor},
 };
 
+use crate::functions::accumulator;
+
 /// An inverse temperature, fixed or learnt.
 #[derive(Module, Debug)]
 pub struct Beta {
@@ -36,8 +38,8 @@ impl Beta {
         }
     }
 
-    /// Logits and the beta to use with them: a learnt one is multiplied in, so that it gets its
-    /// gradient. Softmax rows run along `dims`.
+    /// Logits and the beta to use with them: a learnt one is multiplied in, in the dtype that sums
+    /// run in, so that it gets its gradient. Softmax rows run along `dims`.
     pub(super) fn apply<const D: usize>(
         &self,
         logits: Tensor<D>,
@@ -46,16 +48,21 @@ impl Beta {
         let Some(log) = &self.log else {
             return (logits, self.initial);
         };
-        // Without its maximum the product stays finite. A mask must not meet the product at all:
-        // the gradient of beta would be 0 * -inf.
-        let max = dims
-            .iter()
-            .fold(logits.clone().detach(), |max, &dim| max.max_dim(dim));
-        let masked = logits.clone().detach().equal_elem(f64::NEG_INFINITY);
-        let unmasked = max.clone().greater_elem(f64::NEG_INFINITY);
-        let masked = masked.bool_and(unmasked.expand(logits.dims()));
-        let beta = log.val().exp().cast(logits.dtype()).reshape([1; D]);
-        let shifted = (logits - max).mask_fill(masked.clone(), 0.0);
-        ((shifted * beta).mask_fill(masked, f64::NEG_INFINITY), 1.0)
+        if logits.shape().num_elements() == 0 {
+            return (logits, self.initial);
+        }
+        let logits = logits.dequantize();
+        let dtype = accumulator(logits.dtype());
+        let logits = logits.cast(dtype);
+        let constant = logits.clone().detach();
+        // What is not finite must not meet the product at all: the gradient of beta would be
+        // 0 * inf. In the maximum neither: the other scores of a row with a NaN keep their place.
+        let infinite = constant.clone().is_finite().bool_not();
+        let finite = constant.mask_fill(infinite.clone(), -f64::from(f32::MAX));
+        let max = dims.iter().fold(finite, |max, &dim| max.max_dim(dim));
+        // Without its maximum the product stays finite.
+        let shifted = (logits.clone() - max).mask_fill(infinite.clone(), 0.0);
+        let beta = log.val().exp().cast(dtype).reshape([1; D]);
+        ((shifted * beta).mask_where(infinite, logits), 1.0)
     }
 }

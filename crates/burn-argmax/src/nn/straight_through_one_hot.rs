@@ -87,7 +87,8 @@ impl StraightThroughOneHot {
         let Some(beta) = &self.beta else {
             return straight_through_one_hot(logits, dim, Surrogate::Identity);
         };
+        let dtype = logits.dtype();
         let (logits, beta) = beta.apply(logits, &[dim]);
-        straight_through_one_hot(logits, dim, Surrogate::Softmax { beta })
+        straight_through_one_hot(logits, dim, Surrogate::Softmax { beta }).cast(dtype)
     }
 }

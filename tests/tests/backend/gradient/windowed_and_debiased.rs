@@ -10,7 +10,7 @@ use burn_argmax_tests::{
 
 use super::device;
 
-/// The index that weighs `exp(beta * x) - 1`, and its gradient, in `f64`.
+/// The index that weighs `exp(beta * x) - 1`, and its gradient, which is 0 at the background, in `f64`.
 fn debiased(row: &[f64], beta: f64) -> (f64, Vec<f64>) {
     let weight = |x: f64| (beta * x).exp_m1();
     let sum: f64 = row.iter().map(|&x| weight(x)).sum();
@@ -21,7 +21,10 @@ fn debiased(row: &[f64], beta: f64) -> (f64, Vec<f64>) {
         .sum();
     let y = weighted / sum;
     let gradient = row.iter().enumerate();
-    let gradient = gradient.map(|(j, &x)| beta * (beta * x).exp() * (j as f64 - y) / sum);
+    let gradient = gradient.map(|(j, &x)| match x > 0.0 {
+        true => beta * (beta * x).exp() * (j as f64 - y) / sum,
+        false => 0.0,
+    });
     (y, gradient.collect())
 }
 

@@ -1,0 +1,116 @@
+//! Expected values of any coordinate, with gradients for the scores and for the coordinate.
+
+use burn_core::backend::{Backend, TensorMetadata, tensor::FloatTensor};
+use burn_core::tensor::DType;
+
+use super::{
+    graph::{finite, scores, spoil, zero},
+    rows::Rows,
+    tensors::{Dtypes, cast, is_nan, sum_dim, widen},
+};
+
+/// How scores become weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Weights {
+    /// `exp(beta * x)`.
+    Softmax,
+    /// `max(exp(beta * x) - 1, 0)`, and the softmax in a row that is nowhere above 0.
+    AboveZero,
+}
+
+/// The expected value of `bins`, which broadcast to the scores, along `dim`: in the dtype that sums run
+/// in, for the caller to round once it is in its units.
+pub fn expectation<B: Backend>(
+    logits: FloatTensor<B>,
+    bins: FloatTensor<B>,
+    dim: usize,
+    beta: f64,
+    weights: Weights,
+) -> FloatTensor<B> {
+    let shape = logits.shape();
+    let constant = widen::<B>(B::float_detach(logits.clone()));
+    let rows = Rows::<B>::new(constant.clone(), dim, beta);
+    let (weights, steepness) = match weights {
+        Weights::Softmax => (rows.weights.clone(), rows.weights.clone()),
+        Weights::AboveZero => above_zero::<B>(constant, &rows, beta),
+    };
+    let sum = sum_dim::<B>(weights.clone(), dim);
+    // The bin of a mask may be infinite: it weighs nothing.
+    let bins = B::float_expand(cast::<B>(bins, weights.dtype()), shape);
+    let bins = B::float_mask_fill(bins, rows.masked.clone(), 0f32.into());
+    let of_bins = B::float_detach(bins.clone());
+    let mean = |values| {
+        let weighted = B::float_mul(weights.clone(), values);
+        B::float_div(sum_dim::<B>(weighted, dim), sum.clone())
+    };
+    // About a first estimate, so that nothing is lost at a large coordinate.
+    let center = mean(of_bins.clone());
+    let distance = B::float_sub(of_bins, center.clone());
+    let offset = mean(distance.clone());
+    let value = B::float_add(center, offset.clone());
+    if !B::ad_enabled(&logits.device()) {
+        return value;
+    }
+
+    let steepness = B::float_mul_scalar(
+        B::float_div(steepness, sum.clone()),
+        rows.root_beta().into(),
+    );
+    let slope = B::float_mul(steepness, B::float_sub(distance, offset));
+    let scores = scores::<B>(logits, rows.masked.clone(), &rows);
+    let of_scores = B::float_mul(scores, finite::<B>(slope));
+    let share = finite::<B>(B::float_div(weights.clone(), sum));
+    let of_bins = B::float_mul(zero::<B>(bins, rows.masked.clone()), share);
+    let term = B::float_sum_dim(B::float_add(of_scores, of_bins), dim);
+    let broken = is_nan::<B>(value.clone());
+    B::float_add(value, spoil::<B>(term, broken))
+}
+
+/// The weights above a background of 0, over `exp(beta * max)`, and their derivatives over `beta`.
+fn above_zero<B: Backend>(
+    scores: FloatTensor<B>,
+    rows: &Rows<B>,
+    beta: f64,
+) -> (FloatTensor<B>, FloatTensor<B>) {
+    let dtype = Dtypes::of::<B>(&scores.device()).bool;
+    let softmax = rows.weights.clone();
+    let below = B::float_lower_equal_elem(scores.clone(), 0f32.into(), dtype);
+    let exponent = B::float_mul_scalar(B::float_clamp_min(scores, 0f32.into()), beta.into());
+    // exp(x - max) - exp(-max) = exp(x - max) * (1 - exp(-x)), where nothing cancels.
+    let weights = B::float_mul(softmax.clone(), one_minus_exp::<B>(exponent));
+    let weights = B::float_mask_fill(weights, below.clone(), 0f32.into());
+    let steepness = B::float_mask_fill(softmax.clone(), below, 0f32.into());
+    let highest = B::float_clamp_min(rows.max.clone(), 0f32.into());
+    let highest = B::float_mul_scalar(highest, beta.into());
+    let background = B::float_lower_equal_elem(highest, 0f32.into(), dtype);
+    let background = B::bool_expand(background, softmax.shape());
+    (
+        B::float_mask_where(weights, background.clone(), softmax.clone()),
+        B::float_mask_where(steepness, background, softmax),
+    )
+}
+
+/// `1 - exp(-x)` of what is not negative: by its series where the difference would cancel.
+fn one_minus_exp<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    const SMALL: f64 = 0.5;
+    // Terms of the series that single and double precision can tell, for `x` up to [`SMALL`].
+    let terms = match x.dtype() {
+        DType::F64 => 15,
+        _ => 9,
+    };
+    let dtype = Dtypes::of::<B>(&x.device()).bool;
+    let large = B::float_greater_elem(x.clone(), SMALL.into(), dtype);
+    let difference = B::float_exp(B::float_neg(x.clone()));
+    let difference = B::float_add_scalar(B::float_neg(difference), 1f32.into());
+    // x (1 - x/2 (1 - x/3 (1 - ...)))
+    let small = B::float_clamp_max(x, SMALL.into());
+    let mut series = B::float_ones(small.shape(), &small.device(), small.dtype().into());
+    for term in (2..=terms).rev() {
+        let next = B::float_mul_scalar(
+            B::float_mul(small.clone(), series),
+            (-1.0 / term as f64).into(),
+        );
+        series = B::float_add_scalar(next, 1f32.into());
+    }
+    B::float_mask_where(B::float_mul(small, series), large, difference)
+}
