@@ -72,21 +72,30 @@ fn above_zero<B: Backend>(
     rows: &Rows<B>,
     beta: f64,
 ) -> (FloatTensor<B>, FloatTensor<B>) {
-    let dtype = Dtypes::of::<B>(&scores.device()).bool;
+    let device = scores.device();
+    let dtype = Dtypes::of::<B>(&device).bool;
     let softmax = rows.weights.clone();
-    let below = B::float_lower_equal_elem(scores.clone(), 0f32.into(), dtype);
-    let exponent = B::float_mul_scalar(B::float_clamp_min(scores, 0f32.into()), beta.into());
-    // exp(x - max) - exp(-max) = exp(x - max) * (1 - exp(-x)), where nothing cancels.
-    let weights = B::float_mul(softmax.clone(), one_minus_exp::<B>(exponent));
-    let weights = B::float_mask_fill(weights, below.clone(), 0f32.into());
-    let steepness = B::float_mask_fill(softmax.clone(), below, 0f32.into());
-    let highest = B::float_clamp_min(rows.max.clone(), 0f32.into());
-    let highest = B::float_mul_scalar(highest, beta.into());
+    let zero = || B::float_zeros(rows.max.shape(), &device, rows.max.dtype().into());
+    let highest = B::float_mul_scalar(
+        B::float_clamp_min(rows.max.clone(), 0f32.into()),
+        beta.into(),
+    );
     let background = B::float_lower_equal_elem(highest, 0f32.into(), dtype);
-    let background = B::bool_expand(background, softmax.shape());
+    let one_of_background = B::float_mask_fill(zero(), background.clone(), 1f32.into());
+    let level = B::float_mask_fill(zero(), background, f32::NEG_INFINITY.into());
+    let exponent =
+        B::float_mul_scalar(B::float_clamp_min(scores.clone(), 0f32.into()), beta.into());
+    // exp(x - max) - exp(-max) = exp(x - max) * (1 - exp(-x)), where nothing cancels: 0 throughout a
+    // row of background.
+    let share = B::float_add(one_minus_exp::<B>(exponent), one_of_background);
+    let below = B::float_lower_equal(scores, level, dtype);
     (
-        B::float_mask_where(weights, background.clone(), softmax.clone()),
-        B::float_mask_where(steepness, background, softmax),
+        B::float_mask_fill(
+            B::float_mul(softmax.clone(), share),
+            below.clone(),
+            0f32.into(),
+        ),
+        B::float_mask_fill(softmax, below, 0f32.into()),
     )
 }
 
