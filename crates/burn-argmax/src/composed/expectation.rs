@@ -35,14 +35,15 @@ pub fn expectation<B: Backend>(
         Weights::AboveZero => above_zero::<B>(constant, &rows, beta),
     };
     let sum = sum_dim::<B>(weights.clone(), dim);
+    // Divided before any mean is taken: on a software Vulkan the fused division after it read the mean
+    // in place of the sum.
+    let steepness = B::float_div(steepness, sum.clone());
+    let probabilities = B::float_div(weights, sum);
     // The bin of a mask may be infinite: it weighs nothing.
-    let bins = B::float_expand(cast::<B>(bins, weights.dtype()), shape);
+    let bins = B::float_expand(cast::<B>(bins, probabilities.dtype()), shape);
     let bins = B::float_mask_fill(bins, rows.masked.clone(), 0f32.into());
     let of_bins = B::float_detach(bins.clone());
-    let mean = |values| {
-        let weighted = B::float_mul(weights.clone(), values);
-        B::float_div(sum_dim::<B>(weighted, dim), sum.clone())
-    };
+    let mean = |values| sum_dim::<B>(B::float_mul(probabilities.clone(), values), dim);
     // About a first estimate, so that nothing is lost at a large coordinate.
     let center = mean(of_bins.clone());
     let distance = B::float_sub(of_bins, center.clone());
@@ -52,14 +53,11 @@ pub fn expectation<B: Backend>(
         return value;
     }
 
-    let steepness = B::float_mul_scalar(
-        B::float_div(steepness, sum.clone()),
-        rows.root_beta().into(),
-    );
+    let steepness = B::float_mul_scalar(steepness, rows.root_beta().into());
     let slope = B::float_mul(steepness, B::float_sub(distance, offset));
     let scores = scores::<B>(logits, rows.masked.clone(), &rows);
     let of_scores = B::float_mul(scores, finite::<B>(slope));
-    let share = finite::<B>(B::float_div(weights.clone(), sum));
+    let share = finite::<B>(probabilities.clone());
     let of_bins = B::float_mul(zero::<B>(bins, rows.masked.clone()), share);
     let term = B::float_sum_dim(B::float_add(of_scores, of_bins), dim);
     let broken = is_nan::<B>(value.clone());
