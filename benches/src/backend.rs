@@ -58,8 +58,7 @@ impl BackendKind {
     pub fn device(self) -> Result<Device> {
         match self {
             #[cfg(feature = "ndarray")]
-            // Served until Burn drops it.
-            #[allow(deprecated)]
+            #[expect(deprecated, reason = "served until Burn drops it")]
             Self::Ndarray => Ok(Device::ndarray()),
             #[cfg(feature = "flex")]
             Self::Flex => Ok(Device::flex()),
@@ -69,7 +68,10 @@ impl BackendKind {
             Self::Vulkan => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
             #[cfg(feature = "cuda")]
             Self::Cuda => Ok(Device::cuda(0)),
-            #[allow(unreachable_patterns)]
+            #[allow(
+                unreachable_patterns,
+                reason = "reached unless every backend was compiled in"
+            )]
             _ => bail!(
                 "--device {name}: not compiled in; add --features {name}",
                 name = self.name()

@@ -59,6 +59,7 @@
 extern crate alloc;
 
 mod backends;
+mod broken;
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 mod composed;
@@ -73,6 +74,7 @@ pub mod nn;
     allow(unused_variables)
 )]
 mod ops;
+mod precision;
 #[doc(hidden)]
 pub mod reference;
 

@@ -24,7 +24,7 @@ fn compiled() -> Vec<(&'static str, Open)> {
         #[cfg(feature = "flex")]
         ("flex", Device::flex),
         #[cfg(feature = "ndarray")]
-        #[allow(deprecated)]
+        #[expect(deprecated, reason = "served until Burn drops it")]
         ("ndarray", Device::ndarray),
     ]
 }

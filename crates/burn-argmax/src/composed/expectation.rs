@@ -1,5 +1,7 @@
 //! Expected values of any coordinate, with gradients for the scores and for the coordinate.
 
+use alloc::vec::Vec;
+
 use burn_core::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 use burn_core::tensor::DType;
 
@@ -18,16 +20,15 @@ pub enum Weights {
     AboveZero,
 }
 
-/// The expected value of `bins`, which broadcast to the scores, along `dim`: in the dtype that sums run
-/// in, for the caller to round once it is in its units.
-pub fn expectation<B: Backend>(
+/// The expected value of each of `bins`, which broadcast to the scores, along `dim`: in the dtype that
+/// sums run in, for the caller to round once it is in its units.
+pub fn expectations<B: Backend>(
     logits: FloatTensor<B>,
-    bins: FloatTensor<B>,
+    bins: Vec<FloatTensor<B>>,
     dim: usize,
     beta: f64,
     weights: Weights,
-) -> FloatTensor<B> {
-    let shape = logits.shape();
+) -> Vec<FloatTensor<B>> {
     let constant = widen::<B>(B::float_detach(logits.clone()));
     let rows = Rows::<B>::new(constant.clone(), dim, beta);
     let (weights, steepness) = match weights {
@@ -38,30 +39,35 @@ pub fn expectation<B: Backend>(
     // Divided before any mean is taken: on a software Vulkan the fused division after it read the mean
     // in place of the sum.
     let steepness = B::float_div(steepness, sum.clone());
-    let probabilities = B::float_div(weights, sum);
-    // The bin of a mask may be infinite: it weighs nothing.
-    let bins = B::float_expand(cast::<B>(bins, probabilities.dtype()), shape);
-    let bins = B::float_mask_fill(bins, rows.masked.clone(), 0f32.into());
-    let of_bins = B::float_detach(bins.clone());
-    let mean = |values| sum_dim::<B>(B::float_mul(probabilities.clone(), values), dim);
-    // About a first estimate, so that nothing is lost at a large coordinate.
-    let center = mean(of_bins.clone());
-    let distance = B::float_sub(of_bins, center.clone());
-    let offset = mean(distance.clone());
-    let value = B::float_add(center, offset.clone());
-    if !B::ad_enabled(&logits.device()) {
-        return value;
-    }
-
     let steepness = B::float_mul_scalar(steepness, rows.root_beta().into());
-    let slope = B::float_mul(steepness, B::float_sub(distance, offset));
-    let scores = scores::<B>(logits, rows.masked.clone(), &rows);
-    let of_scores = B::float_mul(scores, finite::<B>(slope));
-    let share = finite::<B>(probabilities.clone());
-    let of_bins = B::float_mul(zero::<B>(bins, rows.masked.clone()), share);
-    let term = B::float_sum_dim(B::float_add(of_scores, of_bins), dim);
-    let broken = is_nan::<B>(value.clone());
-    B::float_add(value, spoil::<B>(term, broken))
+    let probabilities = B::float_div(weights, sum);
+    let scores =
+        B::ad_enabled(&logits.device()).then(|| scores::<B>(logits, rows.masked.clone(), &rows));
+    bins.into_iter()
+        .map(|bins| {
+            // The bin of a mask may be infinite: it weighs nothing.
+            let bins = cast::<B>(bins, probabilities.dtype());
+            let bins = B::float_expand(bins, probabilities.shape());
+            let bins = B::float_mask_fill(bins, rows.masked.clone(), 0f32.into());
+            let of_bins = B::float_detach(bins.clone());
+            let mean = |values| sum_dim::<B>(B::float_mul(probabilities.clone(), values), dim);
+            // About a first estimate, so that nothing is lost at a large coordinate.
+            let center = mean(of_bins.clone());
+            let distance = B::float_sub(of_bins, center.clone());
+            let offset = mean(distance.clone());
+            let value = B::float_add(center, offset.clone());
+            let Some(scores) = scores.clone() else {
+                return value;
+            };
+            let slope = B::float_mul(steepness.clone(), B::float_sub(distance, offset));
+            let of_scores = B::float_mul(scores, finite::<B>(slope));
+            let share = finite::<B>(probabilities.clone());
+            let of_bins = B::float_mul(zero::<B>(bins, rows.masked.clone()), share);
+            let term = B::float_sum_dim(B::float_add(of_scores, of_bins), dim);
+            let broken = is_nan::<B>(value.clone());
+            B::float_add(value, spoil::<B>(term, broken))
+        })
+        .collect()
 }
 
 /// The weights above a background of 0, over `exp(beta * max)`, and their derivatives over `beta`.

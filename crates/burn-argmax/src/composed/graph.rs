@@ -161,7 +161,7 @@ pub(super) fn finite<B: Backend>(slopes: FloatTensor<B>) -> FloatTensor<B> {
 }
 
 /// The term, through which an upstream gradient becomes NaN where `broken` unless it is exactly 0.
-pub(super) fn spoil<B: Backend>(term: FloatTensor<B>, broken: BoolTensor<B>) -> FloatTensor<B> {
+pub(crate) fn spoil<B: Backend>(term: FloatTensor<B>, broken: BoolTensor<B>) -> FloatTensor<B> {
     let max = accumulator_max(term.dtype());
     // An upstream gradient overflows on both ways, and the sum of the two is inf - inf, or 0.
     let [one, other] = [max, -max].map(|max| {

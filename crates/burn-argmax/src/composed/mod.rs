@@ -10,7 +10,7 @@ mod softmax;
 mod spatial_moments;
 mod tensors;
 
-pub use expectation::{Weights, expectation};
+pub use expectation::{Weights, expectations};
 pub use one_hot::{one_hot, sign_one_hot};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax::forward_metadata;
@@ -19,7 +19,8 @@ pub use softmax::softmax_surrogate_backward;
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use spatial_moments::spatial_metadata;
 pub use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
+#[cfg(feature = "_cube-kernels")]
+pub(crate) use tensors::accumulator_dtype;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::with_dim_size;
-#[cfg(feature = "_cube-kernels")]
-pub(crate) use tensors::{accumulator_dtype, accumulator_max};
+pub(crate) use tensors::{accumulator_max, sum_dim};

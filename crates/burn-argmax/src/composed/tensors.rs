@@ -128,7 +128,7 @@ fn slice_dim<B: Backend>(
 }
 
 /// The sum along `dim`, in levels when the row is long.
-pub(super) fn sum_dim<B: Backend>(tensor: FloatTensor<B>, dim: usize) -> FloatTensor<B> {
+pub(crate) fn sum_dim<B: Backend>(tensor: FloatTensor<B>, dim: usize) -> FloatTensor<B> {
     let shape = tensor.shape();
     let n = shape[dim];
     if n <= SUM_BLOCK {

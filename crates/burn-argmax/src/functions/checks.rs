@@ -62,3 +62,12 @@ pub(crate) fn check_positive_beta(op: &str, beta: f64) {
         "{op}: beta must be finite and > 0, got {beta}"
     );
 }
+
+/// Refuses a width that no Gaussian has.
+#[track_caller]
+pub(crate) fn check_sigma(op: &str, sigma: f64) {
+    assert!(
+        sigma.is_finite() && sigma > 0.0,
+        "{op}: sigma must be finite and > 0, got {sigma}"
+    );
+}

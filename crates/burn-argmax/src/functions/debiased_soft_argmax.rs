@@ -1,10 +1,7 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{
-    check_dim, check_positive_beta, indices::indices_along, soft_argmax_over::expected_value,
-    without_indices,
-};
-use crate::composed::Weights;
+use super::{check_dim, check_positive_beta, soft_argmax_over::expected_value, without_indices};
+use crate::{composed::Weights, precision::indices_along};
 
 /// The expected index without the pull that the background has on the softmax.
 ///

@@ -1,10 +1,7 @@
 use burn_core::tensor::{Shape, Tensor};
 
-use super::{
-    Coordinates, check_heatmaps, check_positive_beta, indices::indices_along,
-    soft_argmax_over::expected_value,
-};
-use crate::composed::Weights;
+use super::{Coordinates, check_heatmaps, check_positive_beta, soft_argmax_over::expected_values};
+use crate::{composed::Weights, precision::indices_along};
 
 /// The expected position without the pull that the background has on the softmax.
 ///
@@ -73,14 +70,17 @@ pub fn debiased_spatial_soft_argmax<const D: usize>(
     }
     let dtype = heatmaps.dtype();
     let positions = shape[2..].iter().product();
+    let mut one_map = [1; D];
+    one_map[2..].copy_from_slice(&shape[2..]);
     let of_axes = (2..D).rev().map(|dim| {
-        let mut one_map = [1; D];
-        one_map[2..].copy_from_slice(&shape[2..]);
         let indices = indices_along(&heatmaps, dim).expand(one_map);
-        let maps = heatmaps.clone().reshape([batch, channels, positions]);
-        let indices = indices.reshape([1, 1, positions]);
-        expected_value(maps, indices, 2, beta, Weights::AboveZero)
+        indices.reshape([1, 1, positions])
     });
-    let index = Tensor::cat(of_axes.collect(), 2);
+    let of_axes = of_axes.collect();
+    let maps = heatmaps.reshape([batch, channels, positions]);
+    let index = Tensor::cat(
+        expected_values(maps, of_axes, 2, beta, Weights::AboveZero),
+        2,
+    );
     coordinates.of_index(index, &shape[2..]).cast(dtype)
 }

@@ -31,7 +31,10 @@ pub(crate) fn is_listed(tensor: &DispatchTensor) -> bool {
         DispatchTensorKind::Flex(_) => true,
         #[cfg(feature = "ndarray")]
         DispatchTensorKind::NdArray(_) => true,
-        #[allow(unreachable_patterns)]
+        #[allow(
+            unreachable_patterns,
+            reason = "reached where Burn has a backend that this crate was not given"
+        )]
         _ => false,
     }
 }

@@ -3,7 +3,7 @@ mod coordinates;
 mod debiased_soft_argmax;
 mod debiased_spatial_soft_argmax;
 mod dispatch;
-mod indices;
+pub(crate) mod gaussian;
 mod render_gaussian;
 mod sign_one_hot;
 mod soft_argmax;
@@ -19,12 +19,12 @@ mod windowed_soft_argmax;
 mod windowed_spatial_soft_argmax;
 
 pub(crate) use checks::{
-    check_beta, check_dim, check_heatmaps, check_positive_beta, check_radius, without_indices,
+    check_beta, check_dim, check_heatmaps, check_positive_beta, check_radius, check_sigma,
+    without_indices,
 };
 pub use coordinates::Coordinates;
 pub use debiased_soft_argmax::debiased_soft_argmax;
 pub use debiased_spatial_soft_argmax::debiased_spatial_soft_argmax;
-pub(crate) use indices::accumulator;
 pub use render_gaussian::render_gaussian;
 pub use sign_one_hot::sign_one_hot;
 pub use soft_argmax::soft_argmax;

@@ -1,11 +1,12 @@
 use burn_core::tensor::Tensor;
 
-use super::Coordinates;
-use crate::losses::{
-    broken::{blank, not_finite, spoil},
-    check_sigma,
+use super::{
+    Coordinates, check_sigma,
     gaussian::{exponents, image, line},
-    precision::wide_dtype,
+};
+use crate::{
+    broken::{blank, not_finite, spoil},
+    precision::accumulator,
 };
 
 /// Heatmaps with a Gaussian about each center: coordinates back to images.
@@ -88,7 +89,7 @@ pub fn render_gaussian<const D: usize>(
     if batch * channels == 0 {
         return centers.reshape(shape);
     }
-    let centers = centers.cast(wide_dtype(&[dtype]));
+    let centers = centers.cast(accumulator([dtype]));
     let broken = not_finite(centers.clone());
     let lines = exponents(blank(centers.clone(), &broken), sizes, sigma, coordinates);
     // A Gaussian is separable.

@@ -1,8 +1,7 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{
-    accumulator, check_beta, check_dim, spatial_soft_argmax::spatial_moments, without_indices,
-};
+use super::{check_beta, check_dim, spatial_soft_argmax::spatial_moments, without_indices};
+use crate::precision::accumulator;
 
 /// Mean and variance of an index.
 #[derive(Debug, Clone)]
@@ -80,7 +79,7 @@ pub fn soft_argmax_moments<const D: usize>(
     // The variance is a square, which exceeds half precision on the way.
     let rows = logits
         .dequantize()
-        .cast(accumulator(dtype))
+        .cast(accumulator([dtype]))
         .swap_dims(dim, D - 1);
     let mut shape = rows.dims();
     let n = shape[D - 1];

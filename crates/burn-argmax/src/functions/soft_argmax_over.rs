@@ -1,10 +1,12 @@
+use alloc::{vec, vec::Vec};
+
 use burn_core::{
     backend::Dispatch,
     tensor::{AsIndex, Tensor},
 };
 
 use super::{check_beta, check_dim, without_indices};
-use crate::composed::{Weights, expectation};
+use crate::composed::{Weights, expectations};
 
 /// The expected value of the bins under `softmax(beta * logits)`: soft-argmax over any coordinate.
 ///
@@ -98,7 +100,24 @@ fn broadcasts(bins: &[usize], logits: &[usize]) -> bool {
     sizes.all(|(&bins, &logits)| bins == logits || bins == 1)
 }
 
-/// The expected value of bins that broadcast to the scores, in the dtype that sums run in.
+/// The expected value of each of several bins that broadcast to the scores, in the dtype that sums run
+/// in.
+pub(crate) fn expected_values<const D: usize>(
+    scores: Tensor<D>,
+    bins: Vec<Tensor<D>>,
+    dim: usize,
+    beta: f64,
+    weights: Weights,
+) -> Vec<Tensor<D>> {
+    let bins = bins
+        .into_iter()
+        .map(|bins| bins.dequantize().into_dispatch());
+    let scores = scores.dequantize().into_dispatch();
+    let values = expectations::<Dispatch>(scores, bins.collect(), dim, beta, weights);
+    values.into_iter().map(Tensor::from_dispatch).collect()
+}
+
+/// The same of one.
 pub(crate) fn expected_value<const D: usize>(
     scores: Tensor<D>,
     bins: Tensor<D>,
@@ -106,11 +125,9 @@ pub(crate) fn expected_value<const D: usize>(
     beta: f64,
     weights: Weights,
 ) -> Tensor<D> {
-    Tensor::from_dispatch(expectation::<Dispatch>(
-        scores.dequantize().into_dispatch(),
-        bins.dequantize().into_dispatch(),
-        dim,
-        beta,
-        weights,
-    ))
+    let values = expected_values(scores, vec![bins], dim, beta, weights);
+    values
+        .into_iter()
+        .next()
+        .expect("a value of each of the bins")
 }

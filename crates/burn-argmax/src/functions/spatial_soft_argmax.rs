@@ -1,7 +1,7 @@
 use burn_core::tensor::{Shape, Tensor};
 
-use super::{Coordinates, accumulator, check_beta, check_heatmaps, dispatch::dispatch};
-use crate::ops::spatial_moments_len;
+use super::{Coordinates, check_beta, check_heatmaps, dispatch::dispatch};
+use crate::{ops::spatial_moments_len, precision::accumulator};
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
 ///
@@ -67,7 +67,7 @@ pub fn spatial_soft_argmax<const D: usize>(
     // The index of a wide map in half precision is off by a good part of a pixel in other units.
     let heatmaps = match coordinates {
         Coordinates::Index => heatmaps,
-        _ => heatmaps.dequantize().cast(accumulator(dtype)),
+        _ => heatmaps.dequantize().cast(accumulator([dtype])),
     };
     let moments = spatial_moments(heatmaps, false, beta);
     let mean = coordinates.of_index(mean_of(moments, &sizes), &sizes[2..]);

@@ -1,10 +1,10 @@
 use burn_core::tensor::{Shape, Tensor};
 
 use super::{
-    Coordinates, accumulator, check_beta, check_heatmaps,
+    Coordinates, check_beta, check_heatmaps,
     spatial_soft_argmax::{mean_of, spatial_moments},
 };
-use crate::ops::SPATIAL_AXES;
+use crate::{ops::SPATIAL_AXES, precision::accumulator};
 
 /// Mean and covariance of a position.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ pub fn spatial_soft_argmax_moments<const D: usize>(
     let dtype = heatmaps.dtype();
     // Brought into their units before they are rounded: the square of a pixel index, and a sum of
     // upstream gradients, exceed half precision.
-    let heatmaps = heatmaps.dequantize().cast(accumulator(dtype));
+    let heatmaps = heatmaps.dequantize().cast(accumulator([dtype]));
     let moments = moments_of(spatial_moments(heatmaps, true, beta), &shape, coordinates);
     SpatialSoftArgmaxMoments {
         mean: moments.mean.cast(dtype),

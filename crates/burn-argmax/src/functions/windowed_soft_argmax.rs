@@ -1,9 +1,9 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{
-    check_beta, check_dim, check_radius,
-    indices::{first_maximum, indices_along},
-    soft_argmax,
+use super::{check_beta, check_dim, check_radius, soft_argmax, straight_through_one_hot};
+use crate::{
+    Surrogate,
+    precision::{accumulator, indices_along},
 };
 
 /// The expected index under the softmax of the window about the argmax: no pull from far away.
@@ -74,4 +74,11 @@ pub fn windowed_soft_argmax<const D: usize>(
     // A NaN outside of the window still spoils its row.
     let outside = outside.bool_and(logits.clone().is_nan().bool_not());
     soft_argmax(logits.mask_fill(outside, f64::NEG_INFINITY), dim, beta)
+}
+
+/// 1 at the first maximum along `dim`, in the dtype that sums run in. Not by Burn's `argmax`, which on
+/// a software GPU looks at 65,535 entries.
+pub(crate) fn first_maximum<const D: usize>(values: &Tensor<D>, dim: usize) -> Tensor<D> {
+    let one_hot = straight_through_one_hot(values.clone().detach(), dim, Surrogate::Identity);
+    one_hot.cast(accumulator([values.dtype()]))
 }

@@ -1,10 +1,10 @@
 use burn_core::tensor::Tensor;
 
 use super::{
-    Coordinates, check_beta, check_heatmaps, check_radius,
-    indices::{first_maximum, indices_along},
-    spatial_soft_argmax,
+    Coordinates, check_beta, check_heatmaps, check_radius, spatial_soft_argmax,
+    windowed_soft_argmax::first_maximum,
 };
+use crate::precision::indices_along;
 
 /// The expected position under the softmax of the window about each heatmap's maximum.
 ///

@@ -1,9 +1,7 @@
 use burn_core::tensor::{Bool, Tensor};
 
-use super::{
-    checks::check_device,
-    precision::{sum_rows, wide_dtype},
-};
+use super::checks::check_device;
+use crate::precision::{accumulator, sum_rows};
 
 /// The mean of the losses of the locations that `mask` selects.
 ///
@@ -57,7 +55,7 @@ pub fn average_loss(losses: Tensor<2>, mask: Option<Tensor<2, Bool>>) -> Tensor<
     }
     let losses = losses.dequantize();
     let dtype = losses.dtype();
-    let wide = wide_dtype(&[dtype]);
+    let wide = accumulator([dtype]);
     let losses = losses.cast(wide);
     let elements = losses.shape().num_elements();
     if elements == 0 {

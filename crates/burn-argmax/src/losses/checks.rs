@@ -1,8 +1,8 @@
 use burn_core::tensor::{Bool, Device, Tensor};
 
-use super::{
+use crate::{
     broken::{blank, not_finite, restore},
-    precision::wide_dtype,
+    precision::accumulator,
 };
 
 /// Refuses coordinates that do not belong together.
@@ -38,15 +38,6 @@ pub(super) fn check_device(op: &str, names: [&str; 2], devices: [&Device; 2]) {
     );
 }
 
-/// Refuses a width that no Gaussian has.
-#[track_caller]
-pub(crate) fn check_sigma(op: &str, sigma: f64) {
-    assert!(
-        sigma.is_finite() && sigma > 0.0,
-        "{op}: sigma must be finite and > 0, got {sigma}"
-    );
-}
-
 /// A loss of the differences between two sets of coordinates, in the dtype of `predicted`.
 #[track_caller]
 pub(super) fn of_differences(
@@ -62,7 +53,7 @@ pub(super) fn of_differences(
     if batch * locations == 0 {
         return predicted.reshape([batch, locations]);
     }
-    let wide = wide_dtype(&[dtype, target.dtype()]);
+    let wide = accumulator([dtype, target.dtype()]);
     let inputs = [predicted, target].map(|input| input.cast(wide));
     // The difference of two finite numbers may be infinite too.
     let broken: Tensor<2, Bool> = not_finite(inputs[0].clone() - inputs[1].clone());

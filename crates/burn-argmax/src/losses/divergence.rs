@@ -1,12 +1,15 @@
 use burn_core::tensor::Tensor;
 
-use super::{
+use super::checks::check_device;
+use crate::{
+    Coordinates,
     broken::{blank, not_finite, not_probable, restore},
-    checks::{check_device, check_sigma},
-    gaussian::{exponents, image, log_line},
-    precision::wide_dtype,
+    functions::{
+        check_heatmaps, check_sigma,
+        gaussian::{exponents, image, log_line},
+    },
+    precision::accumulator,
 };
-use crate::{Coordinates, functions::check_heatmaps};
 
 /// Added to a probability under a logarithm, which is finite then; dsntnn's number.
 pub(super) const TINY: f64 = 1e-24;
@@ -43,7 +46,7 @@ pub(super) fn of_gaussians<const D: usize>(
         return heatmaps.reshape([batch, locations]);
     }
     let dtype = heatmaps.dtype();
-    let wide = wide_dtype(&[dtype, centers.dtype()]);
+    let wide = accumulator([dtype, centers.dtype()]);
     let positions = shape[2..].iter().product();
     let rows = heatmaps.cast(wide).reshape([batch, locations, positions]);
     let centers = centers.cast(wide);

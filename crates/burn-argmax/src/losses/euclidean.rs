@@ -1,6 +1,7 @@
 use burn_core::tensor::{DType, Tensor};
 
-use super::{checks::of_differences, precision::sum_rows};
+use super::checks::of_differences;
+use crate::precision::sum_rows;
 
 /// The distance of every predicted location from its target.
 ///
@@ -22,7 +23,8 @@ use super::{checks::of_differences, precision::sum_rows};
 /// The unit vector from the target to the prediction; exactly 0 where they meet.
 ///
 /// An upstream gradient of exactly 0 gives exactly 0, whatever the coordinates are, so that a location
-/// without a target can be masked out by [`average_loss`](crate::losses::average_loss). Any other gives NaN where the loss is NaN.
+/// without a target can be masked out by [`average_loss`](crate::losses::average_loss). Any other gives
+/// NaN where the loss is NaN.
 ///
 /// # Panics
 ///

@@ -1,10 +1,7 @@
 use burn_core::tensor::{Bool, Tensor};
 
-use super::{
-    divergence::{TINY, of_gaussians},
-    precision::sum_rows,
-};
-use crate::Coordinates;
+use super::divergence::{TINY, of_gaussians};
+use crate::{Coordinates, precision::sum_rows};
 
 /// How far each heatmap is from a Gaussian about its target: the Jensen-Shannon divergence.
 ///
@@ -24,8 +21,8 @@ use crate::Coordinates;
 ///
 /// The divergences `[batch, locations]`, in nats, from 0 to `ln 2`: a sum of terms none of which is
 /// negative. A location with a heatmap that has a NaN, infinite or
-/// negative entry, or with a center that is not finite, gives NaN; the others are not touched. Computed
-/// in `f32` at least, with the sums in levels, and rounded once to the dtype of `heatmaps`.
+/// negative entry, or with a center that is not finite, gives NaN; the others are not touched.
+/// Computed in `f32` at least, with the sums in levels, and rounded once to the dtype of `heatmaps`.
 ///
 /// # Gradient
 ///

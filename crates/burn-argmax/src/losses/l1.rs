@@ -1,6 +1,7 @@
 use burn_core::tensor::Tensor;
 
-use super::{checks::of_differences, precision::sum_rows};
+use super::checks::of_differences;
+use crate::precision::sum_rows;
 
 /// The mean absolute difference of every predicted location from its target.
 ///
@@ -13,16 +14,16 @@ use super::{checks::of_differences, precision::sum_rows};
 ///
 /// # Returns
 ///
-/// The losses `[batch, locations]`, in the units of the coordinates. A location with a NaN or
-/// an infinite coordinate, or with a difference that overflows, gives NaN; the others are not
-/// touched. Computed in `f32` at least, and rounded once to the dtype of `predicted`.
+/// The losses `[batch, locations]`, in the units of the coordinates. A location with a NaN or an
+/// infinite coordinate, or with a difference that overflows, gives NaN; the others are not touched. Computed in `f32` at least, and rounded once to the dtype of `predicted`.
 ///
 /// # Gradient
 ///
 /// `sign(predicted_a - target_a) / axes`; 0 where they meet.
 ///
 /// An upstream gradient of exactly 0 gives exactly 0, whatever the coordinates are, so that a location
-/// without a target can be masked out by [`average_loss`](crate::losses::average_loss). Any other gives NaN where the loss is NaN.
+/// without a target can be masked out by [`average_loss`](crate::losses::average_loss). Any other gives
+/// NaN where the loss is NaN.
 ///
 /// # Panics
 ///

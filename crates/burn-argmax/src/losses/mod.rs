@@ -12,20 +12,16 @@
 //! 2018, and the project dsntnn.
 
 mod average;
-pub(crate) mod broken;
 mod checks;
 mod divergence;
 mod euclidean;
-pub(crate) mod gaussian;
 mod jensen_shannon;
 mod kl_divergence;
 mod l1;
 mod mse;
-pub(crate) mod precision;
 mod variance;
 
 pub use average::average_loss;
-pub(crate) use checks::check_sigma;
 pub use euclidean::euclidean_loss;
 pub use jensen_shannon::jensen_shannon_loss;
 pub use kl_divergence::kl_divergence_loss;

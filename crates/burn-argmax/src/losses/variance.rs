@@ -1,11 +1,11 @@
 use burn_core::tensor::Tensor;
 
-use super::{
+use crate::{
     broken::{blank, not_finite, restore},
-    checks::check_sigma,
-    precision::{indices, max_of, sum_rows, wide_dtype},
+    composed::accumulator_max,
+    functions::{check_heatmaps, check_sigma},
+    precision::{accumulator, indices_along, sum_along, sum_rows},
 };
-use crate::functions::check_heatmaps;
 
 /// How far the spread of each heatmap is from a target width.
 ///
@@ -62,24 +62,21 @@ pub fn variance_loss<const D: usize>(heatmaps: Tensor<D>, sigma: f64) -> Tensor<
         return heatmaps.reshape([batch, locations]);
     }
     let dtype = heatmaps.dtype();
-    let wide = wide_dtype(&[dtype]);
+    let wide = accumulator([dtype]);
     let positions = shape[2..].iter().product();
     let rows = heatmaps.cast(wide).reshape([batch, locations, positions]);
     let broken = not_finite(rows.clone());
     let maps = blank(rows.clone(), &broken).reshape(shape);
     // No larger, so that the slope stays finite where the loss overflows.
-    let wanted = (sigma * sigma).min(max_of(wide));
+    let wanted = (sigma * sigma).min(accumulator_max(wide));
     let loss = (2..D)
         .map(|dim| {
-            let size = shape[dim];
-            // The axis comes first of all, and the others are summed for each of its pixels.
-            let axis_first = (3..=dim)
-                .rev()
-                .fold(maps.clone(), |maps, other| maps.swap_dims(other - 1, other));
-            let along = sum_rows(axis_first.reshape([batch, locations * size, positions / size]))
-                .reshape([batch, locations, size]);
-            let index = indices(size, &along);
-            let mean = sum_rows(along.clone() * index.clone()).reshape([batch, locations, 1]);
+            let along = (2..D)
+                .filter(|&other| other != dim)
+                .fold(maps.clone(), sum_along)
+                .reshape([batch, locations, shape[dim]]);
+            let index = indices_along(&along, 2);
+            let mean = sum_along(along.clone() * index.clone(), 2);
             let distance = index - mean;
             let variance = sum_rows(along * distance.clone() * distance);
             let error = variance - wanted;

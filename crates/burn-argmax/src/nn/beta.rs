@@ -4,7 +4,7 @@ use burn_core::{
     tensor::{Device, Tensor},
 };
 
-use crate::functions::accumulator;
+use crate::precision::accumulator;
 
 /// An inverse temperature, fixed or learnt.
 #[derive(Module, Debug)]
@@ -52,7 +52,7 @@ impl Beta {
             return (logits, self.initial);
         }
         let logits = logits.dequantize();
-        let dtype = accumulator(logits.dtype());
+        let dtype = accumulator([logits.dtype()]);
         let logits = logits.cast(dtype);
         let constant = logits.clone().detach();
         // What is not finite must not meet the product at all: the gradient of beta would be

@@ -3,9 +3,12 @@
 //! The arithmetic runs on other numbers in their place, so that every slope is finite: an upstream
 //! gradient of exactly 0 then leaves exactly 0, and not `0 * NaN`.
 
-use burn_core::tensor::{Bool, Tensor};
+use burn_core::{
+    backend::Dispatch,
+    tensor::{Bool, Tensor},
+};
 
-use super::precision::max_of;
+use crate::composed::graph;
 
 /// Which rows have an entry that is NaN or infinite.
 pub(crate) fn not_finite(rows: Tensor<3>) -> Tensor<2, Bool> {
@@ -13,7 +16,7 @@ pub(crate) fn not_finite(rows: Tensor<3>) -> Tensor<2, Bool> {
 }
 
 /// Which rows have an entry that is no probability: negative, NaN or infinite.
-pub(super) fn not_probable(rows: Tensor<3>) -> Tensor<2, Bool> {
+pub(crate) fn not_probable(rows: Tensor<3>) -> Tensor<2, Bool> {
     let positive = rows.clone().greater_equal_elem(0.0);
     any(positive.bool_not().bool_or(rows.is_inf()))
 }
@@ -34,7 +37,7 @@ pub(crate) fn blank(rows: Tensor<3>, broken: &Tensor<2, Bool>) -> Tensor<3> {
 }
 
 /// The losses of blanked rows, with NaN where broken.
-pub(super) fn restore<const N: usize>(
+pub(crate) fn restore<const N: usize>(
     losses: Tensor<2>,
     broken: &Tensor<2, Bool>,
     inputs: [Tensor<3>; N],
@@ -51,8 +54,8 @@ pub(crate) fn spoil<const N: usize>(broken: &Tensor<2, Bool>, inputs: [Tensor<3>
         .map(|input| input.sum_dim(2).reshape([batch, locations]))
         .reduce(|sum, input| sum + input)
         .expect("a loss has an input");
-    let max = max_of(rows.dtype());
-    // An upstream gradient overflows on both ways, and the sum of the two is inf - inf, or 0.
-    let [one, other] = [max, -max].map(|factor| rows.clone() * factor * max);
-    (one + other).mask_fill(broken.clone().bool_not(), 0.0)
+    let mask = broken.clone().into_dispatch();
+    let term: Tensor<2> =
+        Tensor::from_dispatch(graph::spoil::<Dispatch>(rows.into_dispatch(), mask));
+    term.mask_fill(broken.clone().bool_not(), 0.0)
 }

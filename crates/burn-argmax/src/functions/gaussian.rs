@@ -3,8 +3,11 @@
 
 use burn_core::tensor::{DType, Tensor};
 
-use super::precision::{indices, max_of, sum_rows};
-use crate::Coordinates;
+use super::Coordinates;
+use crate::{
+    composed::accumulator_max,
+    precision::{indices, sum_along},
+};
 
 /// The exponents of the Gaussian along each axis, in the order x, y, z, each `[batch, locations,
 /// size]` and 0 at the pixel nearest to the center. The centers are finite and at least `f32`.
@@ -33,11 +36,11 @@ fn along_axis(center: Tensor<3>, size: usize, sigma: f64) -> Tensor<3> {
     let widest = if dtype == DType::F64 { 1e150 } else { 1e30 };
     let sigma = sigma.clamp(1e-12, widest);
     // From further out, all is on the border already.
-    let reach = (size as f64 + 1000.0 * sigma * sigma).min(max_of(dtype) / 4.0);
+    let reach = (size as f64 + 1000.0 * sigma * sigma).min(accumulator_max(dtype) / 4.0);
     let last = size as f64 - 1.0;
     let center = center.clamp(-reach, last + reach);
     let nearest = center.clone().detach().clamp(0.0, last).round();
-    let index = indices(size, &center);
+    let index = indices(size, 2, &center);
     // Half the difference of the squared distances of a pixel and of the nearest, as a product: the
     // squares themselves are equal in all their digits for a far center. Each factor is scaled before
     // they meet, since `sigma^2` may be out of range.
@@ -50,16 +53,13 @@ fn along_axis(center: Tensor<3>, size: usize, sigma: f64) -> Tensor<3> {
 
 /// The Gaussian along an axis, with sum 1.
 pub(crate) fn line(exponents: Tensor<3>) -> Tensor<3> {
-    let shape = exponents.dims();
     let powers = exponents.exp();
-    let sum = sum_rows(powers.clone()).reshape([shape[0], shape[1], 1]);
-    powers / sum
+    powers.clone() / sum_along(powers, 2)
 }
 
 /// Its logarithm.
-pub(super) fn log_line(exponents: Tensor<3>) -> Tensor<3> {
-    let shape = exponents.dims();
-    let sum = sum_rows(exponents.clone().exp()).reshape([shape[0], shape[1], 1]);
+pub(crate) fn log_line(exponents: Tensor<3>) -> Tensor<3> {
+    let sum = sum_along(exponents.clone().exp(), 2);
     exponents - sum.log()
 }
 

@@ -1,0 +1,44 @@
+//! What public functions and losses compute with: `f32` at least, indices of any length, long sums in
+//! levels.
+
+use burn_core::{
+    backend::Dispatch,
+    tensor::{DType, Tensor, TensorData},
+};
+
+use crate::composed;
+
+/// The dtype to compute in, for arguments of these dtypes.
+pub(crate) fn accumulator<const N: usize>(dtypes: [DType; N]) -> DType {
+    if dtypes.contains(&DType::F64) {
+        DType::F64
+    } else {
+        DType::F32
+    }
+}
+
+/// `0..n` along `dim` of a tensor, of size 1 along every other dimension.
+pub(crate) fn indices_along<const D: usize>(tensor: &Tensor<D>, dim: usize) -> Tensor<D> {
+    indices(tensor.dims()[dim], dim, tensor)
+}
+
+/// `0..size` along `dim`, beside a tensor, in the dtype to compute in.
+pub(crate) fn indices<const D: usize>(size: usize, dim: usize, like: &Tensor<D>) -> Tensor<D> {
+    let mut line = [1; D];
+    line[dim] = size;
+    // From the host: llvmpipe, Mesa's software GPU, ends the loop of `arange` after 65,535 steps.
+    let indices: Vec<f64> = (0..size).map(|index| index as f64).collect();
+    let dtype = accumulator([like.dtype()]);
+    let data = TensorData::new(indices, line).convert_dtype(dtype);
+    Tensor::from_data(data, (&like.device(), dtype))
+}
+
+/// The sum along `dim`, in levels.
+pub(crate) fn sum_along<const D: usize>(tensor: Tensor<D>, dim: usize) -> Tensor<D> {
+    Tensor::from_dispatch(composed::sum_dim::<Dispatch>(tensor.into_dispatch(), dim))
+}
+
+/// The sums of all rows, in levels.
+pub(crate) fn sum_rows(rows: Tensor<3>) -> Tensor<2> {
+    sum_along(rows, 2).squeeze_dim(2)
+}
