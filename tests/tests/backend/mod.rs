@@ -68,6 +68,7 @@ macro_rules! gradient {
                 losses_precision in "gradient/losses_precision.rs",
                 nn in "gradient/nn.rs",
                 properties in "gradient/properties.rs",
+                real_sizes in "gradient/real_sizes.rs",
                 render_gaussian in "gradient/render_gaussian.rs",
                 lines in "gradient/lines.rs",
                 sign_one_hot in "gradient/sign_one_hot.rs",

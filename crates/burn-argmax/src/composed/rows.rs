@@ -74,6 +74,11 @@ impl<B: Backend> Rows<B> {
         self.beta.sqrt()
     }
 
+    /// Scores times beta, which may be infinite.
+    pub(super) fn scaled(&self, scores: FloatTensor<B>) -> FloatTensor<B> {
+        B::float_mul_scalar(scores, self.beta.into())
+    }
+
     /// The probabilities times `sqrt(beta)`.
     pub(super) fn steepness(&self) -> FloatTensor<B> {
         B::float_mul_scalar(self.probabilities(), self.root_beta().into())

@@ -1,4 +1,4 @@
-use burn_core::tensor::{AsIndex, Tensor};
+use burn_core::tensor::{AsIndex, Shape, Tensor};
 
 /// Resolves a dimension argument, and refuses one that has no index to return.
 #[track_caller]
@@ -30,6 +30,23 @@ pub(crate) fn without_indices<const D: usize>(logits: Tensor<D>, dim: usize) -> 
     let mut shape = logits.dims();
     shape[dim] = 1;
     logits.reshape(shape)
+}
+
+/// A tensor without elements in another shape, in the graph of what it was. Not by a slice, which
+/// leaves the graph where nothing is in it.
+pub(crate) fn empty<const D: usize, const N: usize>(
+    tensor: Tensor<D>,
+    shape: [usize; N],
+) -> Tensor<N> {
+    let zero = shape.iter().position(|&size| size == 0);
+    let zero = zero.expect("a shape without elements");
+    // In a new shape a 0 stands for the size that was there: the first, once the tensor is flat.
+    let mut ones = [1; N];
+    ones[0] = 0;
+    let flat: Tensor<1> = tensor.flatten(0, D - 1);
+    flat.reshape(ones)
+        .swap_dims(0, zero)
+        .expand(Shape::from(shape))
 }
 
 /// Refuses what is not `[batch, channels, spatial...]` with one to three spatial dimensions.

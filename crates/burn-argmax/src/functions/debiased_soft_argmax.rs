@@ -64,6 +64,7 @@ pub fn debiased_soft_argmax<const D: usize>(
     if heatmaps.shape().num_elements() == 0 {
         return without_indices(heatmaps, dim);
     }
+    let heatmaps = heatmaps.dequantize();
     let dtype = heatmaps.dtype();
     let indices = indices_along(&heatmaps, dim);
     expected_value(heatmaps, indices, dim, beta, Weights::AboveZero).cast(dtype)

@@ -1,6 +1,8 @@
-use burn_core::tensor::{Shape, Tensor};
+use burn_core::tensor::Tensor;
 
-use super::{Coordinates, check_heatmaps, check_positive_beta, soft_argmax_over::expected_values};
+use super::{
+    Coordinates, check_heatmaps, check_positive_beta, empty, soft_argmax_over::expected_values,
+};
 use crate::{composed::Weights, precision::indices_along};
 
 /// The expected position without the pull that the background has on the softmax.
@@ -66,8 +68,9 @@ pub fn debiased_spatial_soft_argmax<const D: usize>(
     let [batch, channels] = [shape[0], shape[1]];
     let axes = D - 2;
     if batch * channels == 0 {
-        return heatmaps.reshape(Shape::from([batch, channels, axes]));
+        return empty(heatmaps, [batch, channels, axes]);
     }
+    let heatmaps = heatmaps.dequantize();
     let dtype = heatmaps.dtype();
     let positions = shape[2..].iter().product();
     let mut one_map = [1; D];

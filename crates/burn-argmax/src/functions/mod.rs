@@ -19,7 +19,7 @@ mod windowed_soft_argmax;
 mod windowed_spatial_soft_argmax;
 
 pub(crate) use checks::{
-    check_beta, check_dim, check_heatmaps, check_positive_beta, check_radius, check_sigma,
+    check_beta, check_dim, check_heatmaps, check_positive_beta, check_radius, check_sigma, empty,
     without_indices,
 };
 pub use coordinates::Coordinates;

@@ -75,12 +75,10 @@ pub fn soft_argmax_moments<const D: usize>(
         };
     }
 
+    let logits = logits.dequantize();
     let dtype = logits.dtype();
     // The variance is a square, which exceeds half precision on the way.
-    let rows = logits
-        .dequantize()
-        .cast(accumulator([dtype]))
-        .swap_dims(dim, D - 1);
+    let rows = logits.cast(accumulator([dtype])).swap_dims(dim, D - 1);
     let mut shape = rows.dims();
     let n = shape[D - 1];
     shape[D - 1] = 1;

@@ -67,6 +67,7 @@ pub fn soft_argmax_over<const D: usize, const B: usize>(
 ) -> Tensor<D> {
     let dim = check_dim("soft_argmax_over", &logits, dim);
     check_beta("soft_argmax_over", beta);
+    let logits = logits.dequantize();
     let shape = logits.dims();
     let got = bins.dims();
     let mut line = [1; D];

@@ -1,6 +1,6 @@
-use burn_core::tensor::{Shape, Tensor};
+use burn_core::tensor::Tensor;
 
-use super::{Coordinates, check_beta, check_heatmaps, dispatch::dispatch};
+use super::{Coordinates, check_beta, check_heatmaps, dispatch::dispatch, empty};
 use crate::{ops::spatial_moments_len, precision::accumulator};
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
@@ -63,11 +63,12 @@ pub fn spatial_soft_argmax<const D: usize>(
     check_heatmaps("spatial_soft_argmax", &heatmaps);
     check_beta("spatial_soft_argmax", beta);
     let sizes = heatmaps.dims();
+    let heatmaps = heatmaps.dequantize();
     let dtype = heatmaps.dtype();
     // The index of a wide map in half precision is off by a good part of a pixel in other units.
     let heatmaps = match coordinates {
         Coordinates::Index => heatmaps,
-        _ => heatmaps.dequantize().cast(accumulator([dtype])),
+        _ => heatmaps.cast(accumulator([dtype])),
     };
     let moments = spatial_moments(heatmaps, false, beta);
     let mean = coordinates.of_index(mean_of(moments, &sizes), &sizes[2..]);
@@ -78,8 +79,7 @@ pub fn spatial_soft_argmax<const D: usize>(
 pub(crate) fn mean_of(moments: Tensor<2>, heatmaps: &[usize]) -> Tensor<3> {
     let (batch, channels, axes) = (heatmaps[0], heatmaps[1], heatmaps.len() - 2);
     if batch * channels == 0 {
-        // Without a slice, which leaves the graph where nothing is in it.
-        return moments.reshape(Shape::from([batch, channels, axes]));
+        return empty(moments, [batch, channels, axes]);
     }
     moments
         .slice([0..batch * channels, 0..axes])
@@ -109,9 +109,7 @@ pub(crate) fn moments_by<const D: usize>(
     let [depth, height, width] = sizes;
     let maps = shape[0] * shape[1];
     if maps == 0 {
-        // Flat first: a 0 in a new shape stands for the size that was there.
-        let empty: Tensor<1> = heatmaps.flatten(0, D - 1);
-        return empty.reshape([0, spatial_moments_len(covariance)]);
+        return empty(heatmaps, [0, spatial_moments_len(covariance)]);
     }
 
     implementation(heatmaps.reshape([maps, depth, height, width]))

@@ -1,7 +1,7 @@
-use burn_core::tensor::{Shape, Tensor};
+use burn_core::tensor::Tensor;
 
 use super::{
-    Coordinates, check_beta, check_heatmaps,
+    Coordinates, check_beta, check_heatmaps, empty,
     spatial_soft_argmax::{mean_of, spatial_moments},
 };
 use crate::{ops::SPATIAL_AXES, precision::accumulator};
@@ -74,10 +74,11 @@ pub fn spatial_soft_argmax_moments<const D: usize>(
     check_heatmaps("spatial_soft_argmax_moments", &heatmaps);
     check_beta("spatial_soft_argmax_moments", beta);
     let shape = heatmaps.dims();
+    let heatmaps = heatmaps.dequantize();
     let dtype = heatmaps.dtype();
     // Brought into their units before they are rounded: the square of a pixel index, and a sum of
     // upstream gradients, exceed half precision.
-    let heatmaps = heatmaps.dequantize().cast(accumulator([dtype]));
+    let heatmaps = heatmaps.cast(accumulator([dtype]));
     let moments = moments_of(spatial_moments(heatmaps, true, beta), &shape, coordinates);
     SpatialSoftArgmaxMoments {
         mean: moments.mean.cast(dtype),
@@ -94,10 +95,8 @@ pub(crate) fn moments_of(
     let (batch, channels, axes) = (heatmaps[0], heatmaps[1], heatmaps.len() - 2);
     let sizes = &heatmaps[2..];
     if batch * channels == 0 {
-        // Without a slice, which leaves the graph where nothing is in it.
-        let covariance = Shape::from([batch, channels, axes, axes]);
         return SpatialSoftArgmaxMoments {
-            covariance: moments.clone().reshape(covariance),
+            covariance: empty(moments.clone(), [batch, channels, axes, axes]),
             mean: mean_of(moments, heatmaps),
         };
     }

@@ -69,12 +69,16 @@ pub fn windowed_soft_argmax<const D: usize>(
     }
 
     let indices = indices_along(&logits, dim);
-    let first = (first_maximum(&logits, dim) * indices.clone()).sum_dim(dim);
+    let first = soft_argmax(first_maximum(&logits, dim), dim, SHARP);
     let outside = (indices - first).abs().greater_elem(radius as f64);
     // A NaN outside of the window still spoils its row.
     let outside = outside.bool_and(logits.clone().is_nan().bool_not());
     soft_argmax(logits.mask_fill(outside, f64::NEG_INFINITY), dim, beta)
 }
+
+/// Of a one-hot, the softmax is the same one-hot. To sum it up with Burn's own operations is no way:
+/// on a software Vulkan their fusion lost the sum of a long line now and then.
+pub(crate) const SHARP: f64 = 1e30;
 
 /// 1 at the first maximum along `dim`, in the dtype that sums run in. Not by Burn's `argmax`, which on
 /// a software GPU looks at 65,535 entries.

@@ -2,7 +2,7 @@ use burn_core::tensor::Tensor;
 
 use super::{
     Coordinates, check_beta, check_heatmaps, check_radius, spatial_soft_argmax,
-    windowed_soft_argmax::first_maximum,
+    windowed_soft_argmax::{SHARP, first_maximum},
 };
 use crate::precision::indices_along;
 
@@ -71,13 +71,14 @@ pub fn windowed_spatial_soft_argmax<const D: usize>(
     let positions: usize = shape[2..].iter().product();
     let flat = heatmaps.clone().reshape([shape[0], shape[1], positions]);
     let first = first_maximum(&flat, 2).reshape(shape);
+    let first = spatial_soft_argmax(first, SHARP, Coordinates::Index);
     let outside = (2..D)
         .map(|dim| {
-            let indices = indices_along(&heatmaps, dim);
-            let of_first =
-                (2..D).fold(first.clone() * indices.clone(), |sum, dim| sum.sum_dim(dim));
-            let far = (indices - of_first).abs().greater_elem(radius as f64);
-            far.expand(shape)
+            let mut one_each = [1; D];
+            one_each[..2].copy_from_slice(&shape[..2]);
+            let of_first = first.clone().narrow(2, D - 1 - dim, 1).reshape(one_each);
+            let distance = indices_along(&heatmaps, dim) - of_first;
+            distance.abs().greater_elem(radius as f64).expand(shape)
         })
         .reduce(Tensor::bool_or)
         .expect("there is a spatial dimension");

@@ -4,7 +4,7 @@ use burn_core::{
     tensor::{Device, Tensor},
 };
 
-use crate::precision::accumulator;
+use crate::{composed::accumulator_max, precision::accumulator};
 
 /// An inverse temperature, fixed or learnt.
 #[derive(Module, Debug)]
@@ -51,18 +51,25 @@ impl Beta {
         if logits.shape().num_elements() == 0 {
             return (logits, self.initial);
         }
-        let logits = logits.dequantize();
         let dtype = accumulator([logits.dtype()]);
         let logits = logits.cast(dtype);
         let constant = logits.clone().detach();
+        let largest = accumulator_max(dtype);
         // What is not finite must not meet the product at all: the gradient of beta would be
         // 0 * inf. In the maximum neither: the other scores of a row with a NaN keep their place.
         let infinite = constant.clone().is_finite().bool_not();
-        let finite = constant.mask_fill(infinite.clone(), -f64::from(f32::MAX));
+        let finite = constant.mask_fill(infinite.clone(), -largest);
         let max = dims.iter().fold(finite, |max, &dim| max.max_dim(dim));
-        // Without its maximum the product stays finite.
-        let shifted = (logits.clone() - max).mask_fill(infinite.clone(), 0.0);
-        let beta = log.val().exp().cast(dtype).reshape([1; D]);
+        // Without its maximum the product stays finite, unless two scores are farther apart than the
+        // largest number.
+        let shifted = (logits.clone() - max).clamp_min(-largest);
+        let shifted = shifted.mask_fill(infinite.clone(), 0.0);
+        let beta = log
+            .val()
+            .cast(dtype)
+            .exp()
+            .clamp_max(largest)
+            .reshape([1; D]);
         ((shifted * beta).mask_where(infinite, logits), 1.0)
     }
 }

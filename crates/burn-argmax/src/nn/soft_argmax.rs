@@ -68,6 +68,7 @@ impl SoftArgmax {
     #[track_caller]
     pub fn forward<const D: usize>(&self, logits: Tensor<D>) -> Tensor<D> {
         let dim = crate::functions::check_dim("SoftArgmax", &logits, self.dim);
+        let logits = logits.dequantize();
         let dtype = logits.dtype();
         let (logits, beta) = self.beta.apply(logits, &[dim]);
         soft_argmax(logits, dim, beta).cast(dtype)

@@ -70,6 +70,7 @@ impl SpatialSoftArgmax {
     pub fn forward<const D: usize>(&self, heatmaps: Tensor<D>) -> Tensor<3> {
         crate::functions::check_heatmaps("SpatialSoftArgmax", &heatmaps);
         let dims: alloc::vec::Vec<usize> = (2..D).collect();
+        let heatmaps = heatmaps.dequantize();
         let dtype = heatmaps.dtype();
         let (heatmaps, beta) = self.beta.apply(heatmaps, &dims);
         spatial_soft_argmax(heatmaps, beta, self.coordinates).cast(dtype)

@@ -87,8 +87,13 @@ impl StraightThroughOneHot {
         let Some(beta) = &self.beta else {
             return straight_through_one_hot(logits, dim, Surrogate::Identity);
         };
+        let logits = logits.dequantize();
         let dtype = logits.dtype();
+        // Of the logits as they are: the product with beta may round two scores to one.
+        let one_hot = straight_through_one_hot(logits.clone().detach(), dim, Surrogate::Identity);
         let (logits, beta) = beta.apply(logits, &[dim]);
-        straight_through_one_hot(logits, dim, Surrogate::Softmax { beta }).cast(dtype)
+        let surrogate = straight_through_one_hot(logits, dim, Surrogate::Softmax { beta });
+        let term = surrogate.clone() - surrogate.detach();
+        one_hot + term.cast(dtype)
     }
 }

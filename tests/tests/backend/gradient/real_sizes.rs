@@ -1,8 +1,8 @@
-//! Peaks that are faint, narrow or far away, on lines and maps of the sizes that users have.
+// Peaks that are faint, narrow or far away, on lines and maps of the sizes that users have.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{
-    Coordinates, debiased_soft_argmax, debiased_spatial_soft_argmax,
+    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax,
     nn::{SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
     soft_argmax_moments, soft_argmax_over, spatial_soft_argmax, spatial_soft_argmax_moments,
     windowed_soft_argmax, windowed_spatial_soft_argmax,
@@ -90,7 +90,7 @@ fn only_background() {
 #[test]
 fn broken_rows_that_get_no_upstream_gradient() {
     let Some(device) = device() else { return };
-    let rows = [0.0, 2.0, 1.0, f32::NAN, 0.0, 1.0, -INF, -INF, -INF];
+    let rows = [0.5, 2.0, 1.0, f32::NAN, 0.0, 1.0, -INF, -INF, -INF];
     let x = tensor(&rows, [3, 3], &device).require_grad();
     let bins = tensor(&[1.0, 2.0, 4.0], [3], &device).require_grad();
     let debiased = debiased_soft_argmax(x.clone(), 1, 1.0);
@@ -200,34 +200,40 @@ fn half_precision_is_rounded_in_its_units() {
 #[test]
 fn an_empty_batch_stays_in_the_graph() {
     let Some(device) = device() else { return };
-    for shape in [[0, 2, 4, 5], [2, 0, 4, 5]] {
-        let x: Tensor<4> = tensor(&[], shape, &device).require_grad();
-        let moments = spatial_soft_argmax_moments(x.clone(), 1.0, Coordinates::Index);
-        let line = soft_argmax_moments(x.clone(), 3, 1.0);
-        let sums = [
-            spatial_soft_argmax(x.clone(), 1.0, Coordinates::CellCenters).sum(),
-            debiased_spatial_soft_argmax(x.clone(), 1.0, Coordinates::Index).sum(),
-            windowed_spatial_soft_argmax(x.clone(), 1.0, 1, Coordinates::Index).sum(),
-            moments.mean.sum(),
-            moments.covariance.sum(),
-            line.mean.sum(),
-            line.variance.sum(),
-            debiased_soft_argmax(x.clone(), 3, 1.0).sum(),
-            windowed_soft_argmax(x.clone(), 3, 1.0, 1).sum(),
+    for shape in [[0, 2, 4, 5], [2, 0, 4, 5], [0, 0, 4, 5]] {
+        let x = || tensor::<4>(&[], shape, &device);
+        let ops: [fn(Tensor<4>) -> Tensor<1>; 9] = [
+            |x| spatial_soft_argmax(x, 1.0, Coordinates::CellCenters).sum(),
+            |x| debiased_spatial_soft_argmax(x, 1.0, Coordinates::Index).sum(),
+            |x| windowed_spatial_soft_argmax(x, 1.0, 1, Coordinates::Index).sum(),
+            |x| {
+                spatial_soft_argmax_moments(x, 1.0, Coordinates::Index)
+                    .mean
+                    .sum()
+            },
+            |x| {
+                let moments = spatial_soft_argmax_moments(x, 1.0, Coordinates::Index);
+                moments.covariance.sum()
+            },
+            |x| soft_argmax_moments(x, 3, 1.0).mean.sum(),
+            |x| soft_argmax_moments(x, 3, 1.0).variance.sum(),
+            |x| debiased_soft_argmax(x, 3, 1.0).sum(),
+            |x| windowed_soft_argmax(x, 3, 1.0, 1).sum(),
         ];
-        for sum in sums {
-            let gradient = x.grad(&sum.backward()).unwrap();
+        for op in ops {
+            let x = x().require_grad();
+            let gradient = x.grad(&op(x.clone()).backward()).unwrap();
             assert_eq!(gradient.dims(), shape);
         }
         let learnt = SpatialSoftArgmaxConfig::new(Coordinates::Index)
             .with_learnable(true)
             .init(&device);
-        assert_eq!(learnt.forward(x).dims(), [shape[0], shape[1], 2]);
+        assert_eq!(learnt.forward(x()).dims(), [shape[0], shape[1], 2]);
     }
     let x = || tensor::<2>(&[], [0, 3], &device);
     let learnt = SoftArgmaxConfig::new().with_learnable(true).init(&device);
     assert_eq!(learnt.forward(x()).dims(), [0, 1]);
-    let learnt = StraightThroughOneHotConfig::new()
+    let learnt = StraightThroughOneHotConfig::new(Surrogate::Softmax { beta: 1.0 })
         .with_learnable(true)
         .init(&device);
     assert_eq!(learnt.forward(x()).dims(), [0, 3]);
@@ -254,5 +260,93 @@ fn a_learnt_beta_beside_broken_rows() {
             .init(&device);
         let x = of_dtype(&[0.0, 1.0, 3.0], [1, 3], DType::F16, &device);
         assert_exact(&values(module.forward(x)), &[2.0]);
+    }
+}
+
+#[test]
+fn any_beta_over_any_faint_or_far_score() {
+    let Some(device) = device() else { return };
+    let index = |row: &[f32], beta| {
+        let x = tensor(row, [1, row.len()], &device).require_grad();
+        let index = debiased_soft_argmax(x.clone(), 1, beta);
+        let gradient = x.grad(&index.clone().backward()).unwrap();
+        (values(index), values(gradient))
+    };
+    for beta in [1e38, 1e39, 1e300] {
+        assert_exact(&index(&[0.0; 4], beta).0, &[1.5]);
+        assert_exact(&index(&[-2.0, -1.0, -3.0, -4.0], beta).0, &[1.0]);
+        let (y, gradient) = index(&[0.0, 1.0, 0.5, -1.0], beta);
+        assert_exact(&y, &[1.0]);
+        assert_exact(&gradient, &[0.0; 4]);
+    }
+    // The weights tend to the scores themselves, and the slopes to those over their sum.
+    for beta in [1e-30, 1e-40, 1e-50, 1e-300] {
+        let (y, gradient) = index(&[0.0, 0.0, 1.0, 3.0], beta);
+        assert_within(&y, &[2.75], |_| 1e-6);
+        assert_within(&gradient, &[0.0, 0.0, -0.1875, 0.0625], |_| 1e-6);
+    }
+    // A tie at the largest slope that single precision holds with ease.
+    let (_, gradient) = index(&[5.0, 0.0, 5.0], 1e30);
+    assert_within(&gradient, &[-5e29, 0.0, 5e29], |_| 1e24);
+}
+
+#[test]
+fn an_infinite_slope_under_no_upstream_gradient() {
+    let Some(device) = device() else { return };
+    let silent = |y: Tensor<2>, x: &Tensor<2>| values(x.grad(&(y * 0.0).backward()).unwrap());
+    let mut faint = [0.0; 64];
+    (faint[0], faint[63]) = (2e-38, 2e-38);
+    let x = tensor(&faint, [1, 64], &device).require_grad();
+    let y = debiased_soft_argmax(x.clone(), 1, 1.0);
+    assert_within(&values(y.clone()), &[31.5], |_| 1e-5);
+    assert_exact(&silent(y, &x), &[0.0; 64]);
+
+    let x = tensor(&[1.0, 1.0], [1, 2], &device).require_grad();
+    let bins = tensor(&[-1e20, 1e20], [2], &device);
+    let y = soft_argmax_over(x.clone(), bins, 1, 1e38);
+    assert_exact(&silent(y, &x), &[0.0; 2]);
+}
+
+#[test]
+fn a_learnt_beta_of_any_size() {
+    let Some(device) = device() else { return };
+    for beta in [1e38, 1e39, 1e300] {
+        let module = SoftArgmaxConfig::new()
+            .with_beta(beta)
+            .with_learnable(true)
+            .init(&device);
+        let index = module.forward(tensor(&[1.0, 2.0], [1, 2], &device));
+        assert_exact(&values(index), &[1.0]);
+    }
+    let module = SoftArgmaxConfig::new().with_learnable(true).init(&device);
+    for row in [[-3e38, 3e38], [f32::MIN, 1e32]] {
+        let x = tensor(&row, [1, 2], &device).require_grad();
+        let index = module.forward(x.clone());
+        let gradients = index.clone().backward();
+        assert_exact(&values(index), &[1.0]);
+        let of_beta = module.beta.log.as_ref().unwrap().grad(&gradients).unwrap();
+        assert_exact(&values(of_beta), &[0.0]);
+    }
+    // The product of beta and the difference is 0 in single precision.
+    let config =
+        StraightThroughOneHotConfig::new(Surrogate::Softmax { beta: 1e-10 }).with_learnable(true);
+    let one_hot = config
+        .init(&device)
+        .forward(tensor(&[-1e-36, 0.0], [1, 2], &device));
+    assert_exact(&values(one_hot), &[0.0, 1.0]);
+}
+
+/// Each row of bins has its gradient, wherever the scores come from.
+#[test]
+fn bins_alone_are_learnt() {
+    let Some(device) = device() else { return };
+    let bins = tensor(&[1.0, 3.0], [2], &device).require_grad();
+    for scores in [
+        tensor(&[1.0, 0.0], [1, 2], &device),
+        tensor(&[1.0, 0.0], [1, 2], &device.clone().inner()),
+    ] {
+        let y = soft_argmax_over(scores, bins.clone(), 1, 1.0);
+        let gradient = values(bins.grad(&y.backward()).unwrap());
+        assert_within(&gradient, &[0.731_058_6, 0.268_941_4], |_| 1e-6);
     }
 }

@@ -1,0 +1,135 @@
+//! Quantised scores give what their dequantised values give.
+#![cfg(feature = "flex")]
+
+use burn::tensor::{
+    Device, Tensor,
+    quantization::{QuantScheme, QuantStore},
+};
+use burn_argmax::{
+    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, losses,
+    nn::{SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
+    render_gaussian, sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
+    spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax, straight_through_one_hot,
+    windowed_soft_argmax, windowed_spatial_soft_argmax,
+};
+use burn_argmax_tests::{
+    check::assert_exact,
+    data::{tensor, uniform, values},
+};
+
+const UNITS: Coordinates = Coordinates::CellCenters;
+
+fn quantized<const D: usize>(shape: [usize; D]) -> Tensor<D> {
+    let values = uniform(5, shape.iter().product());
+    let scheme = QuantScheme::default().with_store(QuantStore::Native);
+    tensor(&values, shape, &Device::flex()).quantize_dynamic(&scheme)
+}
+
+fn agree<const D: usize, const R: usize>(
+    shape: [usize; D],
+    operators: &[(&str, fn(Tensor<D>) -> Tensor<R>)],
+) {
+    for (name, operator) in operators {
+        println!("{name}");
+        let x = quantized(shape);
+        let want = values(operator(x.clone().dequantize()));
+        assert_exact(&values(operator(x)), &want);
+    }
+}
+
+#[test]
+fn lines() {
+    let learnt = |x: Tensor<2>| {
+        let config = SoftArgmaxConfig::new().with_learnable(true);
+        config.init(&x.device()).forward(x)
+    };
+    let learnt_one_hot = |x: Tensor<2>| {
+        let config = StraightThroughOneHotConfig::new(Surrogate::Softmax { beta: 1.0 });
+        config.with_learnable(true).init(&x.device()).forward(x)
+    };
+    agree(
+        [6, 40],
+        &[
+            ("soft_argmax", |x: Tensor<2>| soft_argmax(x, 1, 2.0)),
+            ("soft_argmin", |x| soft_argmin(x, 1, 2.0)),
+            ("soft_argmax_over", |x| {
+                soft_argmax_over(x.clone(), x, 1, 2.0)
+            }),
+            ("moments", |x| soft_argmax_moments(x, 1, 2.0).variance),
+            ("windowed", |x| windowed_soft_argmax(x, 1, 2.0, 3)),
+            ("debiased", |x| debiased_soft_argmax(x, 1, 2.0)),
+            ("straight_through_one_hot", |x| {
+                straight_through_one_hot(x, 1, Surrogate::Identity)
+            }),
+            ("sign_one_hot", |x| sign_one_hot(x, 1)),
+            ("SoftArgmax", |x| {
+                SoftArgmaxConfig::new().init(&x.device()).forward(x)
+            }),
+            ("SoftArgmax, learnt", learnt),
+            ("StraightThroughOneHot, learnt", learnt_one_hot),
+        ],
+    );
+}
+
+#[test]
+fn maps() {
+    agree(
+        [2, 3, 8, 9],
+        &[
+            ("spatial_soft_argmax", |x: Tensor<4>| {
+                spatial_soft_argmax(x, 2.0, Coordinates::Index)
+            }),
+            ("spatial_soft_argmax, units", |x| {
+                spatial_soft_argmax(x, 2.0, UNITS)
+            }),
+            ("windowed", |x| {
+                windowed_spatial_soft_argmax(x, 2.0, 2, UNITS)
+            }),
+            ("debiased", |x| debiased_spatial_soft_argmax(x, 2.0, UNITS)),
+            ("moments", |x| {
+                spatial_soft_argmax_moments(x, 2.0, UNITS).mean
+            }),
+            ("SpatialSoftArgmax", |x| {
+                SpatialSoftArgmaxConfig::new(UNITS)
+                    .init(&x.device())
+                    .forward(x)
+            }),
+            ("SpatialSoftArgmax, learnt", |x| {
+                let config = SpatialSoftArgmaxConfig::new(UNITS).with_learnable(true);
+                config.init(&x.device()).forward(x)
+            }),
+        ],
+    );
+    agree(
+        [2, 3, 8, 9],
+        &[("softmax", |x: Tensor<4>| spatial_softmax(x, 2.0))],
+    );
+    agree(
+        [2, 3, 8, 9],
+        &[("variance", |x: Tensor<4>| losses::variance_loss(x, 2.0))],
+    );
+}
+
+#[test]
+fn coordinates() {
+    agree(
+        [2, 3, 2],
+        &[
+            ("euclidean", |x: Tensor<3>| {
+                losses::euclidean_loss(x.clone(), x + 1.0)
+            }),
+            ("l1", |x| losses::l1_loss(x.clone(), x + 1.0)),
+            ("mse", |x| losses::mse_loss(x.clone(), x + 1.0)),
+        ],
+    );
+    agree(
+        [2, 3, 2],
+        &[("render_gaussian", |x: Tensor<3>| -> Tensor<4> {
+            render_gaussian(x, &[8, 9], 1.5, UNITS)
+        })],
+    );
+    agree(
+        [2, 3],
+        &[("average", |x: Tensor<2>| losses::average_loss(x, None))],
+    );
+}
