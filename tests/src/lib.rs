@@ -10,4 +10,5 @@ pub mod device;
 pub mod gradient;
 pub mod oracle;
 pub mod oracle_spatial;
+pub mod oracle_weighting;
 pub mod rows;

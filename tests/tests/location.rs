@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, Surrogate, losses, nn::SoftArgmaxConfig, sign_one_hot, soft_argmax, soft_argmin,
-    spatial_soft_argmax, straight_through_one_hot, windowed_soft_argmax,
+    Coordinates, Surrogate, Weighting, losses, nn::SoftArgmaxConfig, sign_one_hot, soft_argmax,
+    soft_argmin, spatial_soft_argmax, straight_through_one_hot,
 };
 
 static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -20,7 +20,7 @@ fn is_that_of_the_caller() {
         |x| drop(soft_argmin(x, 1, -1.0)),
         |x| drop(straight_through_one_hot(x, 7, Surrogate::Identity)),
         |x| drop(sign_one_hot(x, -3)),
-        |x| drop(windowed_soft_argmax(x, 1, 1.0, 0)),
+        |x| drop(soft_argmax(x, 1, Weighting::softmax(1.0).within(0))),
         |x| drop(spatial_soft_argmax(x, 1.0, Coordinates::Index)),
         |x| {
             drop(losses::l1_loss(

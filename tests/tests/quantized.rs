@@ -6,11 +6,10 @@ use burn::tensor::{
     quantization::{QuantScheme, QuantStore},
 };
 use burn_argmax::{
-    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, losses,
+    Coordinates, Surrogate, Weighting, losses,
     nn::{SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
     render_gaussian, sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
     spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax, straight_through_one_hot,
-    windowed_soft_argmax, windowed_spatial_soft_argmax,
 };
 use burn_argmax_tests::{
     check::assert_exact,
@@ -56,8 +55,12 @@ fn lines() {
                 soft_argmax_over(x.clone(), x, 1, 2.0)
             }),
             ("moments", |x| soft_argmax_moments(x, 1, 2.0).variance),
-            ("windowed", |x| windowed_soft_argmax(x, 1, 2.0, 3)),
-            ("debiased", |x| debiased_soft_argmax(x, 1, 2.0)),
+            ("windowed", |x| {
+                soft_argmax(x, 1, Weighting::softmax(2.0).within(3))
+            }),
+            ("debiased", |x| {
+                soft_argmax(x, 1, Weighting::softmax(2.0).above(0.0))
+            }),
             ("straight_through_one_hot", |x| {
                 straight_through_one_hot(x, 1, Surrogate::Identity)
             }),
@@ -83,9 +86,11 @@ fn maps() {
                 spatial_soft_argmax(x, 2.0, UNITS)
             }),
             ("windowed", |x| {
-                windowed_spatial_soft_argmax(x, 2.0, 2, UNITS)
+                spatial_soft_argmax(x, Weighting::softmax(2.0).within(2), UNITS)
             }),
-            ("debiased", |x| debiased_spatial_soft_argmax(x, 2.0, UNITS)),
+            ("debiased", |x| {
+                spatial_soft_argmax(x, Weighting::softmax(2.0).above(0.0), UNITS)
+            }),
             ("moments", |x| {
                 spatial_soft_argmax_moments(x, 2.0, UNITS).mean
             }),

@@ -32,7 +32,7 @@ fn ones<B: Backend>(shape: &[usize]) -> FloatTensor<B> {
 fn lines_of_another_shape<B: ArgmaxOps>() {
     let logits = || ones::<B>(&[2, 16]);
     let backward = |state: &[usize], grad: &[usize]| {
-        B::soft_argmax_backward(logits(), ones::<B>(state), ones::<B>(grad), 1, 1.0)
+        B::soft_argmax_backward(logits(), ones::<B>(state), ones::<B>(grad), 1, 1.0.into())
     };
     backward(&[2, 4], &[2, 1]);
     assert_refused("grad", || backward(&[2, 4], &[1, 1]));
@@ -42,7 +42,13 @@ fn lines_of_another_shape<B: ArgmaxOps>() {
     // Held elsewhere, the logits are not overwritten.
     let held = logits();
     assert_refused("grad", || {
-        B::soft_argmax_backward(held.clone(), ones::<B>(&[2, 4]), ones::<B>(&[1, 1]), 1, 1.0)
+        B::soft_argmax_backward(
+            held.clone(),
+            ones::<B>(&[2, 4]),
+            ones::<B>(&[1, 1]),
+            1,
+            1.0.into(),
+        )
     });
 
     let surrogate =
@@ -55,7 +61,13 @@ fn lines_of_another_shape<B: ArgmaxOps>() {
 fn maps_of_another_shape<B: ArgmaxOps>() {
     let backward = |state: &[usize], grad: &[usize], covariance| {
         let maps = ones::<B>(&[2, 1, 4, 4]);
-        B::spatial_moments_backward(maps, ones::<B>(state), ones::<B>(grad), covariance, 1.0)
+        B::spatial_moments_backward(
+            maps,
+            ones::<B>(state),
+            ones::<B>(grad),
+            covariance,
+            1.0.into(),
+        )
     };
     backward(&[2, 8], &[2, 3], false);
     backward(&[2, 14], &[2, 9], true);

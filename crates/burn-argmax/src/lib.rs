@@ -9,12 +9,10 @@
 //!
 //! | operator | result | gradient |
 //! |---|---|---|
-//! | [`soft_argmax`] | expected index under `softmax(beta * x)` | exact |
+//! | [`soft_argmax`] | expected index under weights of the scores | exact |
 //! | [`soft_argmin`] | the same of costs: disparities | exact |
 //! | [`soft_argmax_over`] | expected value of bins at any positions | exact, for the bins too |
 //! | [`soft_argmax_moments`] | expected index and its variance | exact |
-//! | [`windowed_soft_argmax`] | expected index near the argmax | exact in the window, 0 outside |
-//! | [`debiased_soft_argmax`] | expected index without the pull of the background | exact |
 //! | [`straight_through_one_hot`] | exact 0/1 one-hot of the first maximum | the [`Surrogate`]'s |
 //! | [`sign_one_hot`] | 1 at every maximum, 0 elsewhere | **zero everywhere** |
 //!
@@ -24,10 +22,12 @@
 //! |---|---|---|
 //! | [`spatial_soft_argmax`] | expected position x, y, z in [`Coordinates`] | exact |
 //! | [`spatial_soft_argmax_moments`] | expected position and its covariance | exact |
-//! | [`windowed_spatial_soft_argmax`] | expected position near the maximum | exact in the window, 0 outside |
-//! | [`debiased_spatial_soft_argmax`] | expected position without the pull of the background | exact |
 //! | [`spatial_softmax`] | probabilities | exact |
 //! | [`render_gaussian`] | heatmaps from positions | exact |
+//!
+//! All but the one-hots, `spatial_softmax` and `render_gaussian` take a [`Weighting`]: how scores become
+//! weights. A number is the `beta` of a softmax; `.within(radius)` keeps to a window about the maximum,
+//! `.above(level)` takes off a background, and `Weighting::given()` takes the scores as they are.
 //!
 //! [`nn`] has modules, with a beta that may be learnt; [`losses`] has those of DSNT. Users of kornia,
 //! dsntnn and PyTorch find their calls in [`coming_from`].
@@ -77,7 +77,9 @@ mod ops;
 mod precision;
 #[doc(hidden)]
 pub mod reference;
+mod weighting;
 
 pub use functions::*;
 #[doc(hidden)]
 pub use ops::ArgmaxOps;
+pub use weighting::Weighting;

@@ -1,7 +1,7 @@
 use burn_core as burn;
 use burn_core::backend::{Backend, backend_extension, tensor::FloatTensor};
 
-use crate::{Surrogate, composed};
+use crate::{Surrogate, Weighting, composed};
 
 /// Axes of a map: an image has one layer, a trace one row.
 pub(crate) const SPATIAL_AXES: usize = 3;
@@ -48,18 +48,22 @@ pub(crate) const fn spatial_state_len(covariance: bool) -> usize {
 pub trait ArgmaxOps: Backend {
     /// The expected index along `dim`.
     #[fusion(dtype = logits, shape = composed::with_dim_size(logits, *dim, 1))]
-    fn soft_argmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
-        Self::soft_argmax_forward(logits, dim, beta).0
+    fn soft_argmax(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        Self::soft_argmax_forward(logits, dim, weighting).0
     }
 
     /// The expected index along `dim`, and the state that the backward pass needs.
-    #[fusion(meta = |logits, dim, _beta| composed::forward_metadata(logits, *dim))]
+    #[fusion(meta = |logits, dim, _weighting| composed::forward_metadata(logits, *dim))]
     fn soft_argmax_forward(
         logits: FloatTensor<Self>,
         dim: usize,
-        beta: f64,
+        weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        composed::soft_argmax_forward::<Self>(logits, dim, beta)
+        composed::soft_argmax_forward::<Self>(logits, dim, weighting)
     }
 
     /// The gradient of [`soft_argmax`](ArgmaxOps::soft_argmax): `grad * beta * p_j * (j - y)`.
@@ -69,9 +73,9 @@ pub trait ArgmaxOps: Backend {
         state: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         dim: usize,
-        beta: f64,
+        weighting: Weighting,
     ) -> FloatTensor<Self> {
-        composed::soft_argmax_backward::<Self>(logits, state, grad, dim, beta)
+        composed::soft_argmax_backward::<Self>(logits, state, grad, dim, weighting)
     }
 
     /// 1 at the first maximum along `dim`, 0 elsewhere.
@@ -110,23 +114,23 @@ pub trait ArgmaxOps: Backend {
     /// `x y z`, or with `covariance` `[maps, 9]`: the same and `xx xy xz yy yz zz`. The state is
     /// `[maps, 8]` or `[maps, 14]`: the maximum, the sum about it, the position that the sums are
     /// taken about, the distance of the mean from it, and the covariances.
-    #[fusion(meta = |heatmaps, covariance, _beta| composed::spatial_metadata(heatmaps, *covariance))]
+    #[fusion(meta = |heatmaps, covariance, _weighting| composed::spatial_metadata(heatmaps, *covariance))]
     fn spatial_moments_forward(
         heatmaps: FloatTensor<Self>,
         covariance: bool,
-        beta: f64,
+        weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        composed::spatial_moments_forward::<Self>(heatmaps, covariance, beta)
+        composed::spatial_moments_forward::<Self>(heatmaps, covariance, weighting)
     }
 
     /// The expected `x y z` over each map, and with `covariance` their covariances.
-    #[fusion(meta = |heatmaps, covariance, _beta| composed::spatial_metadata(heatmaps, *covariance).0)]
+    #[fusion(meta = |heatmaps, covariance, _weighting| composed::spatial_metadata(heatmaps, *covariance).0)]
     fn spatial_moments(
         heatmaps: FloatTensor<Self>,
         covariance: bool,
-        beta: f64,
+        weighting: Weighting,
     ) -> FloatTensor<Self> {
-        Self::spatial_moments_forward(heatmaps, covariance, beta).0
+        Self::spatial_moments_forward(heatmaps, covariance, weighting).0
     }
 
     /// The gradient of [`spatial_moments`](ArgmaxOps::spatial_moments).
@@ -136,9 +140,9 @@ pub trait ArgmaxOps: Backend {
         state: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         covariance: bool,
-        beta: f64,
+        weighting: Weighting,
     ) -> FloatTensor<Self> {
-        composed::spatial_moments_backward::<Self>(heatmaps, state, grad, covariance, beta)
+        composed::spatial_moments_backward::<Self>(heatmaps, state, grad, covariance, weighting)
     }
 
     /// 1 at every maximum along `dim`, 0 elsewhere.

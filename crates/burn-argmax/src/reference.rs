@@ -4,15 +4,23 @@
 use burn_core::{backend::Dispatch, tensor::Tensor};
 
 use crate::{
-    Coordinates, SpatialSoftArgmaxMoments, Surrogate,
+    Coordinates, SpatialSoftArgmaxMoments, Surrogate, Weighting,
     composed::{self, graph},
     functions::{mean_of, moments_by, moments_of},
 };
 
 /// [`soft_argmax`](crate::soft_argmax).
-pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: usize, beta: f64) -> Tensor<D> {
+pub fn soft_argmax<const D: usize>(
+    logits: Tensor<D>,
+    dim: usize,
+    weighting: impl Into<Weighting>,
+) -> Tensor<D> {
     let logits = logits.into_dispatch();
-    Tensor::from_dispatch(graph::soft_argmax::<Dispatch>(logits, dim, beta))
+    Tensor::from_dispatch(graph::soft_argmax::<Dispatch>(
+        logits,
+        dim,
+        weighting.into(),
+    ))
 }
 
 /// The gradient of [`soft_argmax`], by the default body of a backend.
@@ -20,11 +28,12 @@ pub fn soft_argmax_gradient<const D: usize>(
     logits: Tensor<D>,
     grad: Tensor<D>,
     dim: usize,
-    beta: f64,
+    weighting: impl Into<Weighting>,
 ) -> Tensor<D> {
+    let weighting = weighting.into();
     let (logits, grad) = (logits.into_dispatch(), grad.into_dispatch());
-    let (_, state) = composed::soft_argmax_forward::<Dispatch>(logits.clone(), dim, beta);
-    let gradient = composed::soft_argmax_backward::<Dispatch>(logits, state, grad, dim, beta);
+    let (_, state) = composed::soft_argmax_forward::<Dispatch>(logits.clone(), dim, weighting);
+    let gradient = composed::soft_argmax_backward::<Dispatch>(logits, state, grad, dim, weighting);
     Tensor::from_dispatch(gradient)
 }
 
@@ -59,36 +68,48 @@ pub fn sign_one_hot<const D: usize>(values: Tensor<D>, dim: usize) -> Tensor<D> 
 /// [`spatial_soft_argmax`](crate::spatial_soft_argmax).
 pub fn spatial_soft_argmax<const D: usize>(
     heatmaps: Tensor<D>,
-    beta: f64,
+    weighting: impl Into<Weighting>,
     coordinates: Coordinates,
 ) -> Tensor<3> {
-    let shape = heatmaps.dims();
-    let moments = moments_by(heatmaps, false, |maps| spatial_moments(maps, false, beta));
+    let (weighting, shape) = (weighting.into(), heatmaps.dims());
+    let moments = moments_by(heatmaps, false, |maps| {
+        spatial_moments(maps, false, weighting)
+    });
     coordinates.of_index(mean_of(moments, &shape), &shape[2..])
 }
 
 /// [`spatial_soft_argmax_moments`](crate::spatial_soft_argmax_moments).
 pub fn spatial_soft_argmax_moments<const D: usize>(
     heatmaps: Tensor<D>,
-    beta: f64,
+    weighting: impl Into<Weighting>,
     coordinates: Coordinates,
 ) -> SpatialSoftArgmaxMoments {
-    let shape = heatmaps.dims();
-    let moments = moments_by(heatmaps, true, |maps| spatial_moments(maps, true, beta));
+    let (weighting, shape) = (weighting.into(), heatmaps.dims());
+    let moments = moments_by(heatmaps, true, |maps| {
+        spatial_moments(maps, true, weighting)
+    });
     moments_of(moments, &shape, coordinates)
 }
 
-fn spatial_moments(maps: Tensor<4>, covariance: bool, beta: f64) -> Tensor<2> {
+fn spatial_moments(maps: Tensor<4>, covariance: bool, weighting: Weighting) -> Tensor<2> {
     let maps = maps.into_dispatch();
-    Tensor::from_dispatch(graph::spatial_moments::<Dispatch>(maps, covariance, beta))
+    Tensor::from_dispatch(graph::spatial_moments::<Dispatch>(
+        maps, covariance, weighting,
+    ))
 }
 
 /// The gradient of the moments of each map, by the default body of a backend.
-pub fn spatial_moments_gradient(maps: Tensor<4>, grad: Tensor<2>, beta: f64) -> Tensor<4> {
+pub fn spatial_moments_gradient(
+    maps: Tensor<4>,
+    grad: Tensor<2>,
+    weighting: impl Into<Weighting>,
+) -> Tensor<4> {
+    let weighting = weighting.into();
     let covariance = grad.dims()[1] > 3;
     let (maps, grad) = (maps.into_dispatch(), grad.into_dispatch());
-    let (_, state) = composed::spatial_moments_forward::<Dispatch>(maps.clone(), covariance, beta);
+    let (_, state) =
+        composed::spatial_moments_forward::<Dispatch>(maps.clone(), covariance, weighting);
     Tensor::from_dispatch(composed::spatial_moments_backward::<Dispatch>(
-        maps, state, grad, covariance, beta,
+        maps, state, grad, covariance, weighting,
     ))
 }

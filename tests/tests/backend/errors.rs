@@ -2,10 +2,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax, sign_one_hot,
-    soft_argmax, soft_argmax_moments, soft_argmax_over, spatial_soft_argmax,
-    spatial_soft_argmax_moments, straight_through_one_hot, windowed_soft_argmax,
-    windowed_spatial_soft_argmax,
+    Coordinates, Surrogate, Weighting, sign_one_hot, soft_argmax, soft_argmax_moments,
+    soft_argmax_over, soft_argmin, spatial_soft_argmax, spatial_soft_argmax_moments,
+    straight_through_one_hot,
 };
 use burn_argmax_tests::data::{tensor, values};
 
@@ -123,11 +122,11 @@ fn spatial<const D: usize>() -> [(&'static str, Spatial<D>); 4] {
         ("spatial_soft_argmax_moments", |x, beta| {
             spatial_soft_argmax_moments(x, beta, Coordinates::Index).mean
         }),
-        ("windowed_spatial_soft_argmax", |x, beta| {
-            windowed_spatial_soft_argmax(x, beta, 2, Coordinates::Index)
+        ("spatial_soft_argmax", |x, beta| {
+            spatial_soft_argmax(x, Weighting::softmax(beta).within(2), Coordinates::Index)
         }),
-        ("debiased_spatial_soft_argmax", |x, beta| {
-            debiased_spatial_soft_argmax(x, beta, Coordinates::Index)
+        ("spatial_soft_argmax", |x, beta| {
+            spatial_soft_argmax(x, Weighting::softmax(beta).above(0.0), Coordinates::Index)
         }),
     ]
 }
@@ -176,31 +175,46 @@ fn beta_of_the_spatial_operators() {
         moments,
         &["soft_argmax_moments: beta must be finite and >= 0, got NaN"],
     );
-    let windowed = || windowed_soft_argmax(small(&device), 1, f64::NAN, 1);
+    let windowed = || soft_argmax(small(&device), 1, Weighting::softmax(f64::NAN).within(1));
     assert_panics(
         windowed,
-        &["windowed_soft_argmax: beta must be finite and >= 0, got NaN"],
+        &["soft_argmax: beta must be finite and >= 0, got NaN"],
     );
-    let debiased = || debiased_soft_argmax(small(&device), 1, 0.0);
+    let debiased = || soft_argmax(small(&device), 1, Weighting::softmax(0.0).above(0.0));
     assert_panics(
         debiased,
-        &["debiased_soft_argmax: beta must be finite and > 0, got 0"],
+        &["soft_argmax: beta must be finite and > 0 for weights above a level, got 0"],
     );
+}
+
+#[test]
+fn a_level_of_nothing() {
+    let Some(device) = device() else { return };
+    for (level, shown) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+        let above = || {
+            let weighting = Weighting::softmax(1.0).above(level);
+            soft_argmin(small(&device), 1, weighting)
+        };
+        let parts = [
+            "soft_argmin: the level that weights are above must be finite",
+            shown,
+        ];
+        assert_panics(above, &parts);
+    }
+    let given = || soft_argmax(small(&device), 1, Weighting::given().above(0.0));
+    assert_panics(given, &["Weighting::above", "given"]);
 }
 
 #[test]
 fn a_window_of_nothing() {
     let Some(device) = device() else { return };
-    let line = || windowed_soft_argmax(small(&device), 1, 1.0, 0);
-    assert_panics(
-        line,
-        &["windowed_soft_argmax: radius must be at least 1, got 0"],
-    );
+    let line = || soft_argmax(small(&device), 1, Weighting::softmax(1.0).within(0));
+    assert_panics(line, &["soft_argmax: radius must be at least 1, got 0"]);
     let x = || tensor(&[1.0; 4], [1, 1, 2, 2], &device);
-    let square = || windowed_spatial_soft_argmax(x(), 1.0, 0, Coordinates::Index);
+    let square = || spatial_soft_argmax(x(), Weighting::softmax(1.0).within(0), Coordinates::Index);
     assert_panics(
         square,
-        &["windowed_spatial_soft_argmax: radius must be at least 1, got 0"],
+        &["spatial_soft_argmax: radius must be at least 1, got 0"],
     );
 }
 

@@ -18,7 +18,7 @@ mod files {
     mod spatial_soft_argmax;
     mod straight_through_one_hot;
     mod strict;
-    mod windowed_and_debiased;
+    mod weighting;
 }
 
 macro_rules! include_files {
@@ -43,7 +43,7 @@ macro_rules! forward {
             soft_argmax in "soft_argmax.rs",
             spatial_soft_argmax in "spatial_soft_argmax.rs",
             straight_through_one_hot in "straight_through_one_hot.rs",
-            windowed_and_debiased in "windowed_and_debiased.rs",
+            weighting in "weighting.rs",
             $($extra)*
         }
     };
@@ -75,7 +75,7 @@ macro_rules! gradient {
                 soft_argmax in "gradient/soft_argmax.rs",
                 spatial_soft_argmax in "gradient/spatial_soft_argmax.rs",
                 straight_through_one_hot in "gradient/straight_through_one_hot.rs",
-                windowed_and_debiased in "gradient/windowed_and_debiased.rs",
+                weighting in "gradient/weighting.rs",
                 $($extra)*
             }
         }

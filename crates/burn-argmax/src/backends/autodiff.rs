@@ -6,15 +6,19 @@ use burn_autodiff::{
 };
 use burn_core::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 
-use crate::{ArgmaxOps, Surrogate};
+use crate::{ArgmaxOps, Surrogate, Weighting};
 
 impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C> {
-    fn soft_argmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+    fn soft_argmax(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct SoftArgmax;
 
         impl<B: Backend + ArgmaxOps> Backward<B, 1> for SoftArgmax {
-            type State = (NodeId, FloatTensor<B>, usize, f64);
+            type State = (NodeId, FloatTensor<B>, usize, Weighting);
 
             fn backward(
                 self,
@@ -22,10 +26,10 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
                 grads: &mut Gradients,
                 checkpointer: &mut Checkpointer,
             ) {
-                let (logits, state, dim, beta) = ops.state;
+                let (logits, state, dim, weighting) = ops.state;
                 let logits = checkpointer.retrieve_node_output(logits);
                 unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                    B::soft_argmax_backward(logits, state, grad, dim, beta)
+                    B::soft_argmax_backward(logits, state, grad, dim, weighting)
                 });
             }
         }
@@ -37,11 +41,12 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         {
             OpsKind::Tracked(mut prep) => {
                 let id = prep.checkpoint(&logits);
-                let (result, state) = B::soft_argmax_forward(logits.into_primitive(), dim, beta);
-                prep.finish((id, state, dim, beta), result)
+                let (result, state) =
+                    B::soft_argmax_forward(logits.into_primitive(), dim, weighting);
+                prep.finish((id, state, dim, weighting), result)
             }
             OpsKind::UnTracked(prep) => {
-                prep.finish(B::soft_argmax(logits.into_primitive(), dim, beta))
+                prep.finish(B::soft_argmax(logits.into_primitive(), dim, weighting))
             }
         }
     }
@@ -49,13 +54,13 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
     fn spatial_moments(
         heatmaps: FloatTensor<Self>,
         covariance: bool,
-        beta: f64,
+        weighting: Weighting,
     ) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct SpatialMoments;
 
         impl<B: Backend + ArgmaxOps> Backward<B, 1> for SpatialMoments {
-            type State = (NodeId, FloatTensor<B>, bool, f64);
+            type State = (NodeId, FloatTensor<B>, bool, Weighting);
 
             fn backward(
                 self,
@@ -63,10 +68,10 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
                 grads: &mut Gradients,
                 checkpointer: &mut Checkpointer,
             ) {
-                let (heatmaps, state, covariance, beta) = ops.state;
+                let (heatmaps, state, covariance, weighting) = ops.state;
                 let heatmaps = checkpointer.retrieve_node_output(heatmaps);
                 unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                    B::spatial_moments_backward(heatmaps, state, grad, covariance, beta)
+                    B::spatial_moments_backward(heatmaps, state, grad, covariance, weighting)
                 });
             }
         }
@@ -79,13 +84,13 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
             OpsKind::Tracked(mut prep) => {
                 let id = prep.checkpoint(&heatmaps);
                 let (result, state) =
-                    B::spatial_moments_forward(heatmaps.into_primitive(), covariance, beta);
-                prep.finish((id, state, covariance, beta), result)
+                    B::spatial_moments_forward(heatmaps.into_primitive(), covariance, weighting);
+                prep.finish((id, state, covariance, weighting), result)
             }
             OpsKind::UnTracked(prep) => prep.finish(B::spatial_moments(
                 heatmaps.into_primitive(),
                 covariance,
-                beta,
+                weighting,
             )),
         }
     }

@@ -76,7 +76,7 @@ macro_rules! with_float {
 macro_rules! implement_on_host {
     ($backend:ty) => {
         use $crate::{
-            ArgmaxOps,
+            ArgmaxOps, Weighting,
             backends::cpu::{table, updated, with_float},
             composed::with_dim_size,
             kernels::cpu::{
@@ -91,12 +91,12 @@ macro_rules! implement_on_host {
         use burn_std::{bf16, f16};
 
         impl ArgmaxOps for $backend {
-            fn soft_argmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+            fn soft_argmax(logits: FloatTensor<Self>, dim: usize, weighting: Weighting) -> FloatTensor<Self> {
                 with_float!("soft_argmax", logits, T => {
                     let shape = logits.shape();
                     let lines = Lines::along(&shape, dim);
                     let (results, _) =
-                        logits.read(|logits| cpu::soft_argmax::forward::<T>(logits, lines, beta, false));
+                        logits.read(|logits| cpu::soft_argmax::forward::<T>(logits, lines, weighting, false));
                     HostTensor::from_vec(results, with_dim_size(&shape, dim, 1))
                 })
             }
@@ -104,13 +104,13 @@ macro_rules! implement_on_host {
             fn soft_argmax_forward(
                 logits: FloatTensor<Self>,
                 dim: usize,
-                beta: f64,
+                weighting: Weighting,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
                 with_float!("soft_argmax", logits, T => {
                     let shape = logits.shape();
                     let lines = Lines::along(&shape, dim);
                     let (results, state) =
-                        logits.read(|logits| cpu::soft_argmax::forward::<T>(logits, lines, beta, true));
+                        logits.read(|logits| cpu::soft_argmax::forward::<T>(logits, lines, weighting, true));
                     (
                         HostTensor::from_vec(results, with_dim_size(&shape, dim, 1)),
                         HostTensor::from_vec(state, with_dim_size(&shape, dim, cpu::STATE)),
@@ -123,13 +123,13 @@ macro_rules! implement_on_host {
                 state: FloatTensor<Self>,
                 grad: FloatTensor<Self>,
                 dim: usize,
-                beta: f64,
+                weighting: Weighting,
             ) -> FloatTensor<Self> {
                 with_float!("soft_argmax", logits, T => {
                     let lines = Lines::along(&logits.shape(), dim);
                     state.read(|state| grad.read(|grad| logits.map_or_replace::<T>(
-                        |logits| cpu::soft_argmax::backward(logits, state, grad, lines, beta),
-                        |logits| cpu::soft_argmax::backward_in_place(logits, state, grad, lines, beta),
+                        |logits| cpu::soft_argmax::backward(logits, state, grad, lines, weighting),
+                        |logits| cpu::soft_argmax::backward_in_place(logits, state, grad, lines, weighting),
                     )))
                 })
             }
@@ -137,13 +137,13 @@ macro_rules! implement_on_host {
             fn spatial_moments_forward(
                 heatmaps: FloatTensor<Self>,
                 covariance: bool,
-                beta: f64,
+                weighting: Weighting,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
                 with_float!("spatial_soft_argmax", heatmaps, T => {
                     let shape = heatmaps.shape();
                     let extent = Extent::of(&shape);
                     let (moments, state) = heatmaps.read(|maps| {
-                        spatial_moments::forward::<T>(maps, extent, covariance, beta)
+                        spatial_moments::forward::<T>(maps, extent, covariance, weighting)
                     });
                     (table(moments, shape[0]), table(state, shape[0]))
                 })
@@ -154,16 +154,16 @@ macro_rules! implement_on_host {
                 state: FloatTensor<Self>,
                 grad: FloatTensor<Self>,
                 covariance: bool,
-                beta: f64,
+                weighting: Weighting,
             ) -> FloatTensor<Self> {
                 with_float!("spatial_soft_argmax", heatmaps, T => {
                     let extent = Extent::of(&heatmaps.shape());
                     state.read(|state| grad.read(|grad| heatmaps.map_or_replace::<T>(
                         |maps| {
-                            spatial_moments::backward(maps, state, grad, extent, covariance, beta)
+                            spatial_moments::backward(maps, state, grad, extent, covariance, weighting)
                         },
                         |maps| spatial_moments::backward_in_place(
-                            maps, state, grad, extent, covariance, beta,
+                            maps, state, grad, extent, covariance, weighting,
                         ),
                     )))
                 })

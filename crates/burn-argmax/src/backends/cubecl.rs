@@ -1,15 +1,21 @@
 use burn_core::backend::tensor::FloatTensor;
 use burn_cubecl::CubeBackend;
 
-use crate::{ArgmaxOps, kernels::cube};
+use crate::{ArgmaxOps, Weighting, composed, kernels::cube, weighting::Weights};
 
 impl ArgmaxOps for CubeBackend {
     fn soft_argmax_forward(
         logits: FloatTensor<Self>,
         dim: usize,
-        beta: f64,
+        weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        cube::soft_argmax_forward(logits, dim, beta)
+        match weighting {
+            Weighting {
+                weights: Weights::Softmax { beta },
+                radius: None,
+            } => cube::soft_argmax_forward(logits, dim, beta),
+            _ => composed::soft_argmax_forward::<Self>(logits, dim, weighting),
+        }
     }
 
     fn soft_argmax_backward(
@@ -17,9 +23,15 @@ impl ArgmaxOps for CubeBackend {
         state: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         dim: usize,
-        beta: f64,
+        weighting: Weighting,
     ) -> FloatTensor<Self> {
-        cube::soft_argmax_backward(logits, state, grad, dim, beta)
+        match weighting {
+            Weighting {
+                weights: Weights::Softmax { beta },
+                radius: None,
+            } => cube::soft_argmax_backward(logits, state, grad, dim, beta),
+            _ => composed::soft_argmax_backward::<Self>(logits, state, grad, dim, weighting),
+        }
     }
 
     fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
@@ -38,9 +50,15 @@ impl ArgmaxOps for CubeBackend {
     fn spatial_moments_forward(
         heatmaps: FloatTensor<Self>,
         covariance: bool,
-        beta: f64,
+        weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        cube::spatial_moments_forward(heatmaps, covariance, beta)
+        match weighting {
+            Weighting {
+                weights: Weights::Softmax { beta },
+                radius: None,
+            } => cube::spatial_moments_forward(heatmaps, covariance, beta),
+            _ => composed::spatial_moments_forward::<Self>(heatmaps, covariance, weighting),
+        }
     }
 
     fn spatial_moments_backward(
@@ -48,9 +66,17 @@ impl ArgmaxOps for CubeBackend {
         state: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         covariance: bool,
-        beta: f64,
+        weighting: Weighting,
     ) -> FloatTensor<Self> {
-        cube::spatial_moments_backward(heatmaps, state, grad, covariance, beta)
+        match weighting {
+            Weighting {
+                weights: Weights::Softmax { beta },
+                radius: None,
+            } => cube::spatial_moments_backward(heatmaps, state, grad, covariance, beta),
+            _ => composed::spatial_moments_backward::<Self>(
+                heatmaps, state, grad, covariance, weighting,
+            ),
+        }
     }
 
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {

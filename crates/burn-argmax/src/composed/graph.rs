@@ -19,16 +19,20 @@ use super::{
     spatial_moments::{self, spatial_moments_forward},
     tensors::{Dtypes, accumulator_max, cast, is_mask, is_nan, widen},
 };
-use crate::Surrogate;
+use crate::{Surrogate, Weighting, weighting::Weights};
 
 /// The expected index.
-pub fn soft_argmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> FloatTensor<B> {
+pub fn soft_argmax<B: Backend>(
+    logits: FloatTensor<B>,
+    dim: usize,
+    weighting: Weighting,
+) -> FloatTensor<B> {
     let constant = B::float_detach(logits.clone());
-    let (index, state) = soft_argmax_forward::<B>(constant.clone(), dim, beta);
+    let (index, state) = soft_argmax_forward::<B>(constant.clone(), dim, weighting);
     if !B::ad_enabled(&logits.device()) {
         return index;
     }
-    let (rows, slope) = soft_argmax::slope::<B>(constant, state, dim, beta);
+    let (rows, slope) = soft_argmax::slope::<B>(constant, state, dim, weighting);
     let scores = scores::<B>(logits, rows.masked.clone(), &rows);
     let term = B::float_sum_dim(B::float_mul(scores, finite::<B>(slope)), dim);
     let broken = is_nan::<B>(index.clone());
@@ -39,14 +43,14 @@ pub fn soft_argmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) ->
 pub fn spatial_moments<B: Backend>(
     heatmaps: FloatTensor<B>,
     covariance: bool,
-    beta: f64,
+    weighting: Weighting,
 ) -> FloatTensor<B> {
     let constant = B::float_detach(heatmaps.clone());
-    let (moments, state) = spatial_moments_forward::<B>(constant.clone(), covariance, beta);
+    let (moments, state) = spatial_moments_forward::<B>(constant.clone(), covariance, weighting);
     if !B::ad_enabled(&heatmaps.device()) {
         return moments;
     }
-    let (rows, slopes) = spatial_moments::slopes::<B>(constant, state, covariance, beta);
+    let (rows, slopes) = spatial_moments::slopes::<B>(constant, state, covariance, weighting);
     let maps = rows.weights.shape();
     let heatmaps = B::float_reshape(heatmaps, maps.clone());
     let scores = scores::<B>(heatmaps, rows.masked.clone(), &rows);
@@ -81,7 +85,7 @@ pub fn straight_through_one_hot<B: Backend>(
     let term = match surrogate {
         Surrogate::Identity => zero::<B>(logits, blocked),
         Surrogate::Softmax { beta } => {
-            let rows = Rows::<B>::new(B::float_detach(logits.clone()), dim, beta);
+            let rows = softmax_rows::<B>(B::float_detach(logits.clone()), dim, beta);
             softmax_term::<B>(logits, blocked, &rows, dim)
         }
     };
@@ -102,7 +106,7 @@ pub fn sign_one_hot<B: Backend>(values: FloatTensor<B>, dim: usize) -> FloatTens
 /// `softmax(beta * logits)`.
 pub fn softmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> FloatTensor<B> {
     let constant = B::float_detach(logits.clone());
-    let rows = Rows::<B>::new(constant.clone(), dim, beta);
+    let rows = softmax_rows::<B>(constant.clone(), dim, beta);
     let probabilities = cast::<B>(rows.probabilities(), logits.dtype());
     if !B::ad_enabled(&logits.device()) {
         return probabilities;
@@ -112,6 +116,10 @@ pub fn softmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> Flo
         probabilities,
         softmax_term::<B>(logits, blocked, &rows, dim),
     )
+}
+
+fn softmax_rows<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> Rows<B> {
+    Rows::new(logits, dim, Weights::Softmax { beta }, None)
 }
 
 /// The term that has the gradient of a softmax.
@@ -137,14 +145,14 @@ fn softmax_term<B: Backend>(
     B::float_mask_fill(spoil::<B>(term, broken), rows.masked.clone(), 0f32.into())
 }
 
-/// Zeros with the slope `sqrt(beta)` along each score, or none where `blocked`.
+/// Zeros with the root of the rate for a slope along each score, or none where `blocked`.
 pub(super) fn scores<B: Backend>(
     logits: FloatTensor<B>,
     blocked: BoolTensor<B>,
     rows: &Rows<B>,
 ) -> FloatTensor<B> {
     let zero = zero::<B>(widen::<B>(logits), blocked);
-    B::float_mul_scalar(zero, rows.root_beta().into())
+    B::float_mul_scalar(zero, rows.root_rate().into())
 }
 
 /// Zeros with the slope 1 along each value, or none where `blocked`; NaN at others that are not

@@ -9,8 +9,10 @@ mod soft_argmax;
 mod softmax;
 mod spatial_moments;
 mod tensors;
+mod weights;
+mod window;
 
-pub use expectation::{Weights, expectations};
+pub use expectation::expectation;
 pub use one_hot::{one_hot, sign_one_hot};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax::forward_metadata;

@@ -35,7 +35,7 @@ pub fn sign_one_hot<B: Backend>(values: FloatTensor<B>, dim: usize) -> FloatTens
 
 /// The first index of the maximum. A backend's own argmax may return another; it decides only
 /// where there is a NaN.
-fn first_argmax<B: Backend>(values: FloatTensor<B>, dim: usize) -> IntTensor<B> {
+pub(super) fn first_argmax<B: Backend>(values: FloatTensor<B>, dim: usize) -> IntTensor<B> {
     let shape = values.shape();
     let device = values.device();
     let dtype = Dtypes::of::<B>(&device).int;

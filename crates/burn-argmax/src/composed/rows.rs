@@ -6,59 +6,71 @@ use burn_core::{
     tensor::DType,
 };
 
-use super::tensors::{
-    Dtypes, accumulator_dtype, accumulator_max, float_dtype, indices, is_mask, sum_dim, widen,
+use super::{
+    tensors::{Dtypes, accumulator_dtype, float_dtype, indices, is_mask, sum_dim, widen},
+    weights::Weighed,
 };
+use crate::weighting::Weights;
 
-/// The softmax weights of every row, in the accumulator's dtype, before they are divided by their sum.
+/// The weights of every row, in the accumulator's dtype, before they are divided by their sum.
 pub(super) struct Rows<B: Backend> {
     pub(super) weights: FloatTensor<B>,
-    /// Where a score is `-inf`.
+    /// Where a score is `-inf`, or outside of the window.
     pub(super) masked: BoolTensor<B>,
     pub(super) max: FloatTensor<B>,
-    /// NaN in a row with a NaN or `+inf`, 0 in one of masks only: divided by it, every weight is NaN.
+    /// NaN in a row with a NaN or `+inf`, 0 or NaN in one that has no weights: divided by it, every
+    /// weight is NaN.
     pub(super) sum: FloatTensor<B>,
-    beta: f64,
+    /// How each weight grows with its score, but for a factor [`root_rate`](Rows::root_rate).
+    growth: FloatTensor<B>,
+    root_rate: f64,
     dim: usize,
 }
 
 impl<B: Backend> Rows<B> {
-    pub(super) fn new(logits: FloatTensor<B>, dim: usize, beta: f64) -> Self {
+    /// Entries `outside` of a window weigh nothing.
+    pub(super) fn new(
+        logits: FloatTensor<B>,
+        dim: usize,
+        weights: Weights,
+        outside: Option<BoolTensor<B>>,
+    ) -> Self {
         let logits = widen::<B>(logits);
         let max = B::float_max_dim(logits.clone(), dim);
-        Self::with_max(logits, max, dim, beta)
+        Self::with_max(logits, max, dim, weights, outside)
     }
 
     pub(super) fn with_max(
         logits: FloatTensor<B>,
         max: FloatTensor<B>,
         dim: usize,
-        beta: f64,
+        weights: Weights,
+        outside: Option<BoolTensor<B>>,
     ) -> Self {
         let logits = widen::<B>(logits);
-        let beta = beta.min(accumulator_max(logits.dtype()));
         let masked = is_mask::<B>(logits.clone());
-        // The scalar is rounded to the dtype, where a tiny beta is 0.
-        let flat = match logits.dtype() {
-            DType::F64 => beta == 0.0,
-            _ => beta as f32 == 0.0,
+        let masked = match outside {
+            Some(outside) => B::bool_or(masked, outside),
+            None => masked,
         };
-        let weights = if flat {
-            // 0 * (-inf - max) would be NaN for a mask; 0 * NaN must stay NaN.
-            let logits = B::float_mask_fill(logits, masked.clone(), 0f32.into());
-            B::float_add_scalar(B::float_mul_scalar(logits, 0f32.into()), 1f32.into())
-        } else {
-            let exponent = B::float_sub(logits, max.clone());
-            B::float_exp(B::float_mul_scalar(exponent, beta.into()))
-        };
+        let Weighed {
+            weights,
+            growth,
+            root_rate,
+        } = Weighed::<B>::new(logits, max.clone(), weights);
         let weights = B::float_mask_fill(weights, masked.clone(), 0f32.into());
+        let growth = B::float_mask_fill(growth, masked.clone(), 0f32.into());
         let sum = sum_dim::<B>(weights.clone(), dim);
+        // Masses of both signs may sum to 0.
+        let dtype = Dtypes::of::<B>(&sum.device()).bool;
+        let nothing = B::float_equal_elem(sum.clone(), 0f32.into(), dtype);
         Self {
             weights,
             masked,
             max,
-            sum,
-            beta,
+            sum: B::float_mask_fill(sum, nothing, f32::NAN.into()),
+            growth,
+            root_rate,
             dim,
         }
     }
@@ -67,21 +79,18 @@ impl<B: Backend> Rows<B> {
         B::float_div(self.weights.clone(), self.sum.clone())
     }
 
-    /// `sqrt(beta)`, of which a slope has two factors: one multiplies the weight first, and one the
-    /// product of everything else last. So no product overflows unless the slope itself does,
-    /// and a weight, a distance or an upstream gradient of 0 gives 0 however large beta is.
-    pub(super) fn root_beta(&self) -> f64 {
-        self.beta.sqrt()
+    /// The root of the rate, which is beta, or 1 where there is none. A slope has two factors of it:
+    /// one multiplies the weight first, and one the product of everything else last. So no product
+    /// overflows unless the slope itself does, and a weight, a distance or an upstream gradient of 0
+    /// gives 0 however large beta is.
+    pub(super) fn root_rate(&self) -> f64 {
+        self.root_rate
     }
 
-    /// Scores times beta, which may be infinite.
-    pub(super) fn scaled(&self, scores: FloatTensor<B>) -> FloatTensor<B> {
-        B::float_mul_scalar(scores, self.beta.into())
-    }
-
-    /// The probabilities times `sqrt(beta)`.
+    /// How each probability grows with its score where the sum stays, but for a factor
+    /// [`root_rate`](Rows::root_rate).
     pub(super) fn steepness(&self) -> FloatTensor<B> {
-        B::float_mul_scalar(self.probabilities(), self.root_beta().into())
+        B::float_div(self.growth.clone(), self.sum.clone())
     }
 
     /// `i - center`, subtracted as integers so that no precision is lost at a large index.
@@ -106,7 +115,7 @@ impl<B: Backend> Rows<B> {
     /// The gradient from slopes times their upstream gradients: exactly 0 at a mask, and in a row
     /// whose upstream gradient is `silent`.
     pub(super) fn gradient(&self, slopes: FloatTensor<B>, silent: BoolTensor<B>) -> FloatTensor<B> {
-        let gradient = B::float_mul_scalar(slopes, self.root_beta().into());
+        let gradient = B::float_mul_scalar(slopes, self.root_rate.into());
         let silent = B::bool_expand(silent, gradient.shape());
         B::float_mask_fill(
             gradient,

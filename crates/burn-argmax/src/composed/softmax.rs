@@ -4,6 +4,7 @@ use super::{
     rows::{Rows, argmax},
     tensors::{cast, is_silent, sum_dim, widen},
 };
+use crate::weighting::Weights;
 
 /// The vector-Jacobian product of `softmax(beta * logits)`.
 pub fn softmax_surrogate_backward<B: Backend>(
@@ -14,7 +15,7 @@ pub fn softmax_surrogate_backward<B: Backend>(
 ) -> FloatTensor<B> {
     let dtype = logits.dtype();
     let argmax = argmax::<B>(logits.clone(), dim);
-    let rows = Rows::<B>::new(logits, dim, beta);
+    let rows = Rows::<B>::new(logits, dim, Weights::Softmax { beta }, None);
     let grad = B::float_mask_fill(widen::<B>(grad), rows.masked.clone(), 0f32.into());
     let silent = is_silent::<B>(grad.clone(), dim);
     // About that of the maximum: where one weight is nearly all, its entry is a small difference.

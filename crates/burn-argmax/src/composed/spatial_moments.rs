@@ -3,15 +3,20 @@
 use alloc::{vec, vec::Vec};
 
 use burn_core::{
-    backend::{Backend, TensorMetadata, tensor::FloatTensor},
+    backend::{
+        Backend, TensorMetadata,
+        tensor::{BoolTensor, FloatTensor, IntTensor},
+    },
     tensor::Shape,
 };
 
 use super::{
+    one_hot::first_argmax,
     rows::{Rows, argmax, center},
     tensors::{Dtypes, cast, entry_of, float_dtype, indices, is_silent, widen},
+    window,
 };
-use crate::ops::SPATIAL_AXES as AXES;
+use crate::{Weighting, ops::SPATIAL_AXES as AXES};
 
 /// The dimension of `[maps, depth, height, width]` that an axis runs along: x is the last.
 const DIM_OF_AXIS: [usize; AXES] = [3, 2, 1];
@@ -61,18 +66,46 @@ fn flatten<B: Backend>(values: FloatTensor<B>, shape: &Shape) -> FloatTensor<B> 
     B::float_reshape(B::float_expand(values, shape.clone()), flat(shape))
 }
 
+/// The place along each axis of an index into every map, `[maps, 1]`.
+fn places<B: Backend>(index: IntTensor<B>, shape: &Shape) -> [IntTensor<B>; AXES] {
+    let (height, width) = (shape[2] as i64, shape[3] as i64);
+    let row = B::int_div_scalar(index.clone(), width.into());
+    [
+        B::int_remainder_scalar(index, width.into()),
+        B::int_remainder_scalar(row.clone(), height.into()),
+        B::int_div_scalar(row, height.into()),
+    ]
+}
+
 /// The position of the maximum of every map along each axis, `[maps, 1]`.
 fn centers<B: Backend>(heatmaps: FloatTensor<B>, shape: &Shape) -> [FloatTensor<B>; AXES] {
     let dtype = heatmaps.dtype();
     let argmax = argmax::<B>(heatmaps, 1);
-    let (height, width) = (shape[2] as i64, shape[3] as i64);
-    let row = B::int_div_scalar(argmax.clone(), width.into());
-    [
-        B::int_remainder_scalar(argmax, width.into()),
-        B::int_remainder_scalar(row.clone(), height.into()),
-        B::int_div_scalar(row, height.into()),
-    ]
-    .map(|index| center::<B>(index, dtype))
+    places::<B>(argmax, shape).map(|index| center::<B>(index, dtype))
+}
+
+/// The positions of maps of a `shape` farther than `radius` along some axis from the first maximum of
+/// their map, if there is a radius.
+fn outside<B: Backend>(
+    heatmaps: &FloatTensor<B>,
+    shape: &Shape,
+    radius: Option<usize>,
+) -> Option<BoolTensor<B>> {
+    let radius = radius?;
+    let device = heatmaps.device();
+    let first = first_argmax::<B>(heatmaps.clone(), 1);
+    let distant = places::<B>(first, shape)
+        .into_iter()
+        .zip(DIM_OF_AXIS)
+        .map(|(center, dim)| {
+            let center = B::int_reshape(center, Shape::from([shape[0], 1, 1, 1]));
+            let distant = window::distant::<B>(shape, dim, center, radius, &device);
+            B::bool_expand(distant, shape.clone())
+        })
+        .reduce(B::bool_or)
+        .expect("there are axes");
+    let distant = B::bool_reshape(distant, flat(shape));
+    Some(window::in_sound_rows::<B>(distant, heatmaps, 1))
 }
 
 /// The distance of every position from the center of its map along each axis.
@@ -111,12 +144,13 @@ fn products<B: Backend>(deviations: &[FloatTensor<B>; AXES]) -> Vec<FloatTensor<
 pub fn spatial_moments_forward<B: Backend>(
     heatmaps: FloatTensor<B>,
     covariance: bool,
-    beta: f64,
+    weighting: Weighting,
 ) -> (FloatTensor<B>, FloatTensor<B>) {
     let (dtype, shape) = (heatmaps.dtype(), heatmaps.shape());
     let heatmaps = B::float_reshape(heatmaps, flat(&shape));
     let center = centers::<B>(heatmaps.clone(), &shape);
-    let rows = Rows::<B>::new(heatmaps, 1, beta);
+    let outside = outside::<B>(&heatmaps, &shape, weighting.radius);
+    let rows = Rows::<B>::new(heatmaps, 1, weighting.weights, outside);
     let mean = |values| rows.offset(flatten::<B>(values, &shape));
     let distances = distances::<B>(&shape, center.clone());
     let offset = distances.clone().map(mean);
@@ -145,11 +179,11 @@ pub fn spatial_moments_backward<B: Backend>(
     state: FloatTensor<B>,
     grad: FloatTensor<B>,
     covariance: bool,
-    beta: f64,
+    weighting: Weighting,
 ) -> FloatTensor<B> {
     let (dtype, shape) = (heatmaps.dtype(), heatmaps.shape());
     let grad = widen::<B>(grad);
-    let (rows, slopes) = slopes::<B>(heatmaps, state, covariance, beta);
+    let (rows, slopes) = slopes::<B>(heatmaps, state, covariance, weighting);
     let slope = slopes
         .into_iter()
         .enumerate()
@@ -160,16 +194,19 @@ pub fn spatial_moments_backward<B: Backend>(
     cast::<B>(B::float_reshape(gradient, shape), dtype)
 }
 
-/// The slope of each moment along each score, `[maps, positions]`, but for a factor `sqrt(beta)`.
+/// The slope of each moment along each score, `[maps, positions]`, but for the root of the
+/// rate.
 pub(super) fn slopes<B: Backend>(
     heatmaps: FloatTensor<B>,
     state: FloatTensor<B>,
     covariance: bool,
-    beta: f64,
+    weighting: Weighting,
 ) -> (Rows<B>, Vec<FloatTensor<B>>) {
     let shape = heatmaps.shape();
     let at = |entry| entry_of::<B>(state.clone(), 1, entry);
-    let rows = Rows::<B>::with_max(B::float_reshape(heatmaps, flat(&shape)), at(0), 1, beta);
+    let heatmaps = B::float_reshape(heatmaps, flat(&shape));
+    let outside = outside::<B>(&heatmaps, &shape, weighting.radius);
+    let rows = Rows::<B>::with_max(heatmaps, at(0), 1, weighting.weights, outside);
     let distances = distances::<B>(&shape, [2, 3, 4].map(at));
     let deviations = deviations::<B>(distances, &[5, 6, 7].map(at));
     let mut from_mean = deviations.to_vec();

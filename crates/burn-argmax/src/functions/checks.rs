@@ -1,4 +1,6 @@
-use burn_core::tensor::{AsIndex, Shape, Tensor};
+use burn_core::tensor::{AsIndex, DType, Shape, Tensor};
+
+use crate::{Weighting, weighting::Weights};
 
 /// Resolves a dimension argument, and refuses one that has no index to return.
 #[track_caller]
@@ -23,6 +25,35 @@ pub(crate) fn check_beta(op: &str, beta: f64) {
         beta.is_finite() && beta >= 0.0,
         "{op}: beta must be finite and >= 0, got {beta}"
     );
+}
+
+/// How scores of a dtype become weights. Refuses what defines none.
+#[track_caller]
+pub(crate) fn check_weighting(
+    op: &str,
+    weighting: impl Into<Weighting>,
+    dtype: DType,
+) -> Weighting {
+    let weighting = weighting.into();
+    match weighting.weights {
+        Weights::Softmax { beta } => check_beta(op, beta),
+        Weights::Above { beta, level } => {
+            assert!(
+                beta.is_finite() && beta > 0.0,
+                "{op}: beta must be finite and > 0 for weights above a level, got {beta}"
+            );
+            assert!(
+                level.is_finite(),
+                "{op}: the level that weights are above must be finite, got {level}"
+            );
+        }
+        Weights::Given => {}
+    }
+    assert!(
+        weighting.radius != Some(0),
+        "{op}: radius must be at least 1, got 0"
+    );
+    weighting.rounded(dtype)
 }
 
 /// The result of an empty batch, with `dim` at size 1. It stays in the graph.
@@ -62,21 +93,6 @@ pub(crate) fn check_heatmaps<const D: usize>(op: &str, heatmaps: &Tensor<D>) {
         shape[2..].iter().all(|&size| size > 0),
         "{op}: heatmaps of shape {shape:?} have a spatial dimension of size 0, each must have at \
          least one entry"
-    );
-}
-
-/// Refuses a window of nothing but the argmax.
-#[track_caller]
-pub(crate) fn check_radius(op: &str, radius: usize) {
-    assert!(radius > 0, "{op}: radius must be at least 1, got {radius}");
-}
-
-/// Refuses an inverse temperature at which every entry is background.
-#[track_caller]
-pub(crate) fn check_positive_beta(op: &str, beta: f64) {
-    assert!(
-        beta.is_finite() && beta > 0.0,
-        "{op}: beta must be finite and > 0, got {beta}"
     );
 }
 

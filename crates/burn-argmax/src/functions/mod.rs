@@ -1,7 +1,5 @@
 mod checks;
 mod coordinates;
-mod debiased_soft_argmax;
-mod debiased_spatial_soft_argmax;
 mod dispatch;
 pub(crate) mod gaussian;
 mod render_gaussian;
@@ -15,16 +13,11 @@ mod spatial_soft_argmax_moments;
 mod spatial_softmax;
 mod straight_through_one_hot;
 mod surrogate;
-mod windowed_soft_argmax;
-mod windowed_spatial_soft_argmax;
 
 pub(crate) use checks::{
-    check_beta, check_dim, check_heatmaps, check_positive_beta, check_radius, check_sigma, empty,
-    without_indices,
+    check_beta, check_dim, check_heatmaps, check_sigma, check_weighting, empty, without_indices,
 };
 pub use coordinates::Coordinates;
-pub use debiased_soft_argmax::debiased_soft_argmax;
-pub use debiased_spatial_soft_argmax::debiased_spatial_soft_argmax;
 pub use render_gaussian::render_gaussian;
 pub use sign_one_hot::sign_one_hot;
 pub use soft_argmax::soft_argmax;
@@ -38,5 +31,3 @@ pub use spatial_soft_argmax_moments::{SpatialSoftArgmaxMoments, spatial_soft_arg
 pub use spatial_softmax::spatial_softmax;
 pub use straight_through_one_hot::straight_through_one_hot;
 pub use surrogate::Surrogate;
-pub use windowed_soft_argmax::windowed_soft_argmax;
-pub use windowed_spatial_soft_argmax::windowed_spatial_soft_argmax;

@@ -1,22 +1,29 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_beta, check_dim, dispatch::dispatch, without_indices};
+use super::{check_dim, check_weighting, dispatch::dispatch, without_indices};
+use crate::Weighting;
 
-/// The expected index under `softmax(beta * logits)`: a differentiable `argmax`.
+/// The expected index under weights of the scores: a differentiable `argmax`.
 ///
-/// `y = sum_i i * p_i` with `p = softmax(beta * (x - max x))`.
+/// `y = sum_i i * p_i` with `p_i = w_i / sum_k w_k`, where `weighting` says what the weights are: for
+/// a number `beta`, `p = softmax(beta * (x - max x))`.
 ///
 /// It tends to `argmax` as `beta` grows, and stays finite and exact on the way: the maximum is
 /// taken off before `beta` is applied, and the sum is centered about the argmax, so that a sharp
 /// peak at a large index keeps full precision.
+///
+/// At a low `beta` the background and other peaks draw the softmax away from the peak. On a Gaussian
+/// of height 5 and width 2 at index 12.3 of 64, with `beta = 0.5`, the plain softmax is wrong by 12.0
+/// indices, `.within(4)` by 0.07, and `.above(0.0)` by less than 0.0001.
 ///
 /// # Arguments
 ///
 /// * `logits` - Scores, of any rank and layout. A mask is a score of `-inf`: its weight and its
 ///   gradient are exactly 0.
 /// * `dim` - The dimension of the index; a negative one counts from the end.
-/// * `beta` - The inverse temperature, finite and `>= 0`. Large is sharp; 0 gives the plain mean
-///   of the unmasked indices.
+/// * `weighting` - How scores become weights. A number is the `beta` of a softmax, the inverse
+///   temperature, finite and `>= 0`: large is sharp; 0 gives the plain mean of the unmasked indices.
+///   Others are in [`Weighting`].
 ///
 /// # Returns
 ///
@@ -28,15 +35,17 @@ use super::{check_beta, check_dim, dispatch::dispatch, without_indices};
 ///
 /// # Gradient
 ///
-/// `dx_j = g * beta * p_j * (j - y)`, exact. It is exactly 0 at a mask, and in a row whose `g` is
-/// exactly 0, whatever else the row holds. In any other row with a NaN or `+inf` it is NaN.
+/// `dx_j = g * (dw_j / dx_j) * (j - y) / sum_k w_k`, exact: for a softmax `g * beta * p_j * (j - y)`. It
+/// is exactly 0 at a mask, outside of a window, at and below a level, and in a row whose `g` is exactly
+/// 0, whatever else the row holds. In any other row with a NaN or `+inf` it is NaN.
 ///
 /// What is kept for it is the input itself and four numbers a row. The backward pass is not itself
 /// differentiable (Burn's graph has first order only).
 ///
 /// # Panics
 ///
-/// If `dim` is out of range or has size 0, or if `beta` is negative, infinite or NaN.
+/// If `dim` is out of range or has size 0, if `beta` is negative, infinite or NaN, or 0 for weights
+/// above a level, if such a level is infinite or NaN, or if the radius of a window is 0.
 ///
 /// # Source
 ///
@@ -55,11 +64,15 @@ use super::{check_beta, check_dim, dispatch::dispatch, without_indices};
 /// assert_eq!(index.into_scalar::<f32>(), 1.5); // two tied peaks, at 1 and at 2
 /// ```
 #[track_caller]
-pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: impl AsIndex, beta: f64) -> Tensor<D> {
+pub fn soft_argmax<const D: usize>(
+    logits: Tensor<D>,
+    dim: impl AsIndex,
+    weighting: impl Into<Weighting>,
+) -> Tensor<D> {
     let dim = check_dim("soft_argmax", &logits, dim);
-    check_beta("soft_argmax", beta);
+    let weighting = check_weighting("soft_argmax", weighting, logits.dtype());
     if logits.shape().num_elements() == 0 {
         return without_indices(logits, dim);
     }
-    dispatch!(soft_argmax(logits, dim, beta))
+    dispatch!(soft_argmax(logits, dim, weighting))
 }

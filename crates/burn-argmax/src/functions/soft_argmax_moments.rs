@@ -1,7 +1,7 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_beta, check_dim, spatial_soft_argmax::spatial_moments, without_indices};
-use crate::precision::accumulator;
+use super::{check_dim, check_weighting, spatial_soft_argmax::spatial_moments, without_indices};
+use crate::{Weighting, precision::accumulator};
 
 /// Mean and variance of an index.
 #[derive(Debug, Clone)]
@@ -12,9 +12,10 @@ pub struct SoftArgmaxMoments<const D: usize> {
     pub variance: Tensor<D>,
 }
 
-/// The expected index under `softmax(beta * logits)` and its variance, in one pass.
+/// The expected index under weights of the scores and its variance, in one pass.
 ///
-/// `y = sum_i i * p_i` and `v = sum_i (i - y)^2 * p_i`, with `p = softmax(beta * (x - max x))`. The
+/// `y = sum_i i * p_i` and `v = sum_i (i - y)^2 * p_i`, with, for a number `beta`,
+/// `p = softmax(beta * (x - max x))`. The
 /// variance says how far the mean may be trusted: near 0 for one sharp peak, large for a flat line
 /// or for two peaks.
 ///
@@ -24,8 +25,8 @@ pub struct SoftArgmaxMoments<const D: usize> {
 ///   gradient are exactly 0.
 /// * `dim` - The dimension of the index; a negative one counts from the end. Any but the last is
 ///   moved there by a copy.
-/// * `beta` - The inverse temperature, finite and `>= 0`. Large is sharp; 0 gives the moments of
-///   the unmasked indices.
+/// * `weighting` - How scores become weights: a number is the `beta` of a softmax, finite and
+///   `>= 0`; see [`Weighting`].
 ///
 /// # Returns
 ///
@@ -35,13 +36,14 @@ pub struct SoftArgmaxMoments<const D: usize> {
 ///
 /// # Gradient
 ///
-/// `dx_j = beta * p_j * (g_y * (j - y) + g_v * ((j - y)^2 - v))`, exact, in one read and one write.
+/// `dx_j = (dw_j / dx_j) * (g_y * (j - y) + g_v * ((j - y)^2 - v)) / sum_k w_k`, exact, where the slope
+/// of the weight is `beta * w_j` for a softmax.
 /// It is exactly 0 at a mask, and in a row where both `g` are exactly 0, whatever else the row holds.
 /// In any other row with a NaN or `+inf` it is NaN.
 ///
 /// # Panics
 ///
-/// If `dim` is out of range or has size 0, or if `beta` is negative, infinite or NaN.
+/// As [`soft_argmax`](crate::soft_argmax()) does.
 ///
 /// # Source
 ///
@@ -63,10 +65,10 @@ pub struct SoftArgmaxMoments<const D: usize> {
 pub fn soft_argmax_moments<const D: usize>(
     logits: Tensor<D>,
     dim: impl AsIndex,
-    beta: f64,
+    weighting: impl Into<Weighting>,
 ) -> SoftArgmaxMoments<D> {
     let dim = check_dim("soft_argmax_moments", &logits, dim);
-    check_beta("soft_argmax_moments", beta);
+    let weighting = check_weighting("soft_argmax_moments", weighting, logits.dtype());
     if logits.shape().num_elements() == 0 {
         let empty = without_indices(logits, dim);
         return SoftArgmaxMoments {
@@ -83,7 +85,7 @@ pub fn soft_argmax_moments<const D: usize>(
     let n = shape[D - 1];
     shape[D - 1] = 1;
     let lines: usize = shape.iter().product();
-    let moments = spatial_moments(rows.reshape([lines, 1, n]), true, beta);
+    let moments = spatial_moments(rows.reshape([lines, 1, n]), true, weighting);
     let entry = |entry: usize| {
         moments
             .clone()

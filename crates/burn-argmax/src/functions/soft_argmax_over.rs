@@ -1,16 +1,14 @@
-use alloc::{vec, vec::Vec};
-
 use burn_core::{
     backend::Dispatch,
     tensor::{AsIndex, Tensor},
 };
 
-use super::{check_beta, check_dim, without_indices};
-use crate::composed::{Weights, expectations};
+use super::{check_dim, check_weighting, without_indices};
+use crate::{Weighting, composed::expectation};
 
-/// The expected value of the bins under `softmax(beta * logits)`: soft-argmax over any coordinate.
+/// The expected value of the bins under weights of the scores: soft-argmax over any coordinate.
 ///
-/// `y = sum_i b_i * p_i` with `p = softmax(beta * (x - max x))`. Where the bins are `0..n-1` it is
+/// `y = sum_i b_i * p_i` with, for a number `beta`, `p = softmax(beta * (x - max x))`. Where the bins are `0..n-1` it is
 /// [`soft_argmax`](crate::soft_argmax).
 ///
 /// # Arguments
@@ -21,8 +19,8 @@ use crate::composed::{Weights, expectations};
 ///   times, angles, frequencies. Either one line of them for all rows, or a tensor that broadcasts to
 ///   the shape of `logits`: bins of each sample, or of each pixel. The bin of a mask may be anything.
 /// * `dim` - The dimension of the index; a negative one counts from the end.
-/// * `beta` - The inverse temperature, finite and `>= 0`. Large is sharp; 0 gives the plain mean
-///   of the unmasked bins.
+/// * `weighting` - How scores become weights: a number is the `beta` of a softmax, finite and
+///   `>= 0`; see [`Weighting`].
 ///
 /// # Returns
 ///
@@ -34,14 +32,15 @@ use crate::composed::{Weights, expectations};
 ///
 /// # Gradient
 ///
-/// `dx_j = g * beta * p_j * (b_j - y)`, and `db_j = g * p_j`, summed over the rows that share the
+/// `dx_j = g * (dw_j / dx_j) * (b_j - y) / sum_k w_k`, for a softmax `g * beta * p_j * (b_j - y)`, and `db_j = g * p_j`, summed over the rows that share the
 /// bin. Both are exactly 0 at a mask, and in a row whose `g` is exactly 0, whatever else the row
 /// holds. In any other row with a NaN or `+inf` the gradient of the scores is NaN.
 ///
 /// # Panics
 ///
 /// If `dim` is out of range or has size 0, if `bins` is neither a line with one entry for each index
-/// nor broadcasts to `logits`, if it is on another device, or if `beta` is negative, infinite or NaN.
+/// nor broadcasts to `logits`, if it is on another device, or if
+/// `weighting` is what [`soft_argmax`](crate::soft_argmax()) refuses.
 ///
 /// # Source
 ///
@@ -63,10 +62,10 @@ pub fn soft_argmax_over<const D: usize, const B: usize>(
     logits: Tensor<D>,
     bins: Tensor<B>,
     dim: impl AsIndex,
-    beta: f64,
+    weighting: impl Into<Weighting>,
 ) -> Tensor<D> {
     let dim = check_dim("soft_argmax_over", &logits, dim);
-    check_beta("soft_argmax_over", beta);
+    let weighting = check_weighting("soft_argmax_over", weighting, logits.dtype());
     let logits = logits.dequantize();
     let shape = logits.dims();
     let got = bins.dims();
@@ -93,42 +92,12 @@ pub fn soft_argmax_over<const D: usize, const B: usize>(
         return without_indices(logits, dim);
     }
     let dtype = logits.dtype();
-    expected_value(logits, bins, dim, beta, Weights::Softmax).cast(dtype)
+    let (scores, bins) = (logits.into_dispatch(), bins.dequantize().into_dispatch());
+    let value = expectation::<Dispatch>(scores, bins, dim, weighting);
+    Tensor::<D>::from_dispatch(value).cast(dtype)
 }
 
 fn broadcasts(bins: &[usize], logits: &[usize]) -> bool {
     let mut sizes = bins.iter().zip(logits);
     sizes.all(|(&bins, &logits)| bins == logits || bins == 1)
-}
-
-/// The expected value of each of several bins that broadcast to the scores, in the dtype that sums run
-/// in.
-pub(crate) fn expected_values<const D: usize>(
-    scores: Tensor<D>,
-    bins: Vec<Tensor<D>>,
-    dim: usize,
-    beta: f64,
-    weights: Weights,
-) -> Vec<Tensor<D>> {
-    let bins = bins
-        .into_iter()
-        .map(|bins| bins.dequantize().into_dispatch());
-    let scores = scores.dequantize().into_dispatch();
-    let values = expectations::<Dispatch>(scores, bins.collect(), dim, beta, weights);
-    values.into_iter().map(Tensor::from_dispatch).collect()
-}
-
-/// The same of one.
-pub(crate) fn expected_value<const D: usize>(
-    scores: Tensor<D>,
-    bins: Tensor<D>,
-    dim: usize,
-    beta: f64,
-    weights: Weights,
-) -> Tensor<D> {
-    let values = expected_values(scores, vec![bins], dim, beta, weights);
-    values
-        .into_iter()
-        .next()
-        .expect("a value of each of the bins")
 }

@@ -1,10 +1,11 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_beta, check_dim, soft_argmax};
+use super::{check_dim, check_weighting, soft_argmax};
+use crate::Weighting;
 
-/// The expected index under `softmax(-beta * costs)`: a differentiable `argmin`.
+/// The expected index under weights of the negated costs: a differentiable `argmin`.
 ///
-/// `y = sum_i i * p_i` with `p = softmax(-beta * (x - min x))`. Over a cost volume
+/// `y = sum_i i * p_i` with, for a number `beta`, `p = softmax(-beta * (x - min x))`. Over a cost volume
 /// `[batch, disparity, height, width]` along dim 1 it is the disparity regression of stereo networks.
 ///
 /// # Arguments
@@ -12,8 +13,9 @@ use super::{check_beta, check_dim, soft_argmax};
 /// * `costs` - Costs, of any rank and layout. A mask is a cost of `+inf`: its weight and its
 ///   gradient are exactly 0.
 /// * `dim` - The dimension of the index; a negative one counts from the end.
-/// * `beta` - The inverse temperature, finite and `>= 0`. Large is sharp; 0 gives the plain mean
-///   of the unmasked indices.
+/// * `weighting` - How negated costs become weights: a number is the `beta` of a softmax, finite and
+///   `>= 0`; see [`Weighting`]. So `.within(radius)` is about the first minimum, and `.above(-c)`
+///   weighs costs below `c`.
 ///
 /// # Returns
 ///
@@ -23,11 +25,11 @@ use super::{check_beta, check_dim, soft_argmax};
 ///
 /// # Gradient
 ///
-/// `dx_j = -g * beta * p_j * (j - y)`, exact, and exactly 0 where that of [`soft_argmax`] is.
+/// That of [`soft_argmax`], negated: for a number `-g * beta * p_j * (j - y)`. It is exactly 0 where that of [`soft_argmax`] is.
 ///
 /// # Panics
 ///
-/// If `dim` is out of range or has size 0, or if `beta` is negative, infinite or NaN.
+/// As [`soft_argmax`] does.
 ///
 /// # Source
 ///
@@ -44,8 +46,12 @@ use super::{check_beta, check_dim, soft_argmax};
 /// assert_eq!(soft_argmin(costs, 1, 100.0).into_scalar::<f32>(), 2.0);
 /// ```
 #[track_caller]
-pub fn soft_argmin<const D: usize>(costs: Tensor<D>, dim: impl AsIndex, beta: f64) -> Tensor<D> {
+pub fn soft_argmin<const D: usize>(
+    costs: Tensor<D>,
+    dim: impl AsIndex,
+    weighting: impl Into<Weighting>,
+) -> Tensor<D> {
     let dim = check_dim("soft_argmin", &costs, dim);
-    check_beta("soft_argmin", beta);
-    soft_argmax(-costs, dim, beta)
+    let weighting = check_weighting("soft_argmin", weighting, costs.dtype());
+    soft_argmax(-costs.dequantize(), dim, weighting)
 }

@@ -1,11 +1,11 @@
 use burn_core::tensor::Tensor;
 
-use super::{Coordinates, check_beta, check_heatmaps, dispatch::dispatch, empty};
-use crate::{ops::spatial_moments_len, precision::accumulator};
+use super::{Coordinates, check_heatmaps, check_weighting, dispatch::dispatch, empty};
+use crate::{Weighting, ops::spatial_moments_len, precision::accumulator};
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
 ///
-/// `y_a = sum_j c_a(j) * p_j` for each axis `a`, with `p = softmax(beta * (x - max x))` over every
+/// `y_a = sum_j c_a(j) * p_j` for each axis `a`, with, for a number `beta`, `p = softmax(beta * (x - max x))` over every
 /// position `j` of the heatmap and `c_a(j)` that position's coordinate.
 ///
 /// # Arguments
@@ -28,7 +28,8 @@ use crate::{ops::spatial_moments_len, precision::accumulator};
 ///
 /// # Gradient
 ///
-/// `dx_j = beta * p_j * sum_a g_a * (c_a(j) - y_a)`, exact, in one read of the heatmaps and one
+/// `dx_j = (dw_j / dx_j) * sum_a g_a * (c_a(j) - y_a) / sum_k w_k`, exact, where the slope of the
+/// weight is `beta * w_j` for a softmax, in one read of the heatmaps and one
 /// write. It is exactly 0 at a mask, and in a heatmap whose `g` are all exactly 0, whatever else the
 /// heatmap holds: the labels that a loss leaves out leave nothing behind. In any other heatmap with a
 /// NaN or `+inf` it is NaN. What is kept for it is the input itself and eight numbers a heatmap.
@@ -57,11 +58,11 @@ use crate::{ops::spatial_moments_len, precision::accumulator};
 #[track_caller]
 pub fn spatial_soft_argmax<const D: usize>(
     heatmaps: Tensor<D>,
-    beta: f64,
+    weighting: impl Into<Weighting>,
     coordinates: Coordinates,
 ) -> Tensor<3> {
     check_heatmaps("spatial_soft_argmax", &heatmaps);
-    check_beta("spatial_soft_argmax", beta);
+    let weighting = check_weighting("spatial_soft_argmax", weighting, heatmaps.dtype());
     let sizes = heatmaps.dims();
     let heatmaps = heatmaps.dequantize();
     let dtype = heatmaps.dtype();
@@ -70,7 +71,7 @@ pub fn spatial_soft_argmax<const D: usize>(
         Coordinates::Index => heatmaps,
         _ => heatmaps.cast(accumulator([dtype])),
     };
-    let moments = spatial_moments(heatmaps, false, beta);
+    let moments = spatial_moments(heatmaps, false, weighting);
     let mean = coordinates.of_index(mean_of(moments, &sizes), &sizes[2..]);
     mean.cast(dtype)
 }
@@ -90,10 +91,10 @@ pub(crate) fn mean_of(moments: Tensor<2>, heatmaps: &[usize]) -> Tensor<3> {
 pub(crate) fn spatial_moments<const D: usize>(
     heatmaps: Tensor<D>,
     covariance: bool,
-    beta: f64,
+    weighting: Weighting,
 ) -> Tensor<2> {
     moments_by(heatmaps, covariance, |maps| {
-        dispatch!(spatial_moments(maps, covariance, beta))
+        dispatch!(spatial_moments(maps, covariance, weighting))
     })
 }
 

@@ -1,10 +1,10 @@
 use burn_core::tensor::Tensor;
 
 use super::{
-    Coordinates, check_beta, check_heatmaps, empty,
+    Coordinates, check_heatmaps, check_weighting, empty,
     spatial_soft_argmax::{mean_of, spatial_moments},
 };
-use crate::{ops::SPATIAL_AXES, precision::accumulator};
+use crate::{Weighting, ops::SPATIAL_AXES, precision::accumulator};
 
 /// Mean and covariance of a position.
 #[derive(Debug, Clone)]
@@ -68,18 +68,22 @@ pub struct SpatialSoftArgmaxMoments {
 #[track_caller]
 pub fn spatial_soft_argmax_moments<const D: usize>(
     heatmaps: Tensor<D>,
-    beta: f64,
+    weighting: impl Into<Weighting>,
     coordinates: Coordinates,
 ) -> SpatialSoftArgmaxMoments {
     check_heatmaps("spatial_soft_argmax_moments", &heatmaps);
-    check_beta("spatial_soft_argmax_moments", beta);
+    let weighting = check_weighting("spatial_soft_argmax_moments", weighting, heatmaps.dtype());
     let shape = heatmaps.dims();
     let heatmaps = heatmaps.dequantize();
     let dtype = heatmaps.dtype();
     // Brought into their units before they are rounded: the square of a pixel index, and a sum of
     // upstream gradients, exceed half precision.
     let heatmaps = heatmaps.cast(accumulator([dtype]));
-    let moments = moments_of(spatial_moments(heatmaps, true, beta), &shape, coordinates);
+    let moments = moments_of(
+        spatial_moments(heatmaps, true, weighting),
+        &shape,
+        coordinates,
+    );
     SpatialSoftArgmaxMoments {
         mean: moments.mean.cast(dtype),
         covariance: moments.covariance.cast(dtype),

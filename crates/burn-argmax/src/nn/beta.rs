@@ -4,7 +4,7 @@ use burn_core::{
     tensor::{Device, Tensor},
 };
 
-use crate::{composed::accumulator_max, precision::accumulator};
+use crate::{Weighting, composed::accumulator_max, precision::accumulator, weighting::Weights};
 
 /// An inverse temperature, fixed or learnt.
 #[derive(Module, Debug)]
@@ -30,6 +30,29 @@ impl Beta {
         Self { initial, log }
     }
 
+    /// That of a weighting, if it has one.
+    ///
+    /// # Panics
+    ///
+    /// As [`Beta::new`], and if there is none to be learnt.
+    #[track_caller]
+    pub(super) fn of_weighting(
+        module: &str,
+        weighting: Weighting,
+        learnable: bool,
+        device: &Device,
+    ) -> Option<Self> {
+        let Some(beta) = weighting.beta() else {
+            assert!(
+                !learnable,
+                "{module}: learnable must be false with weights that are given, which have no beta, \
+                 got true"
+            );
+            return None;
+        };
+        Some(Self::new(module, beta, learnable, device))
+    }
+
     /// The value at present.
     pub fn value(&self) -> f64 {
         match &self.log {
@@ -38,18 +61,47 @@ impl Beta {
         }
     }
 
-    /// Logits and the beta to use with them: a learnt one is multiplied in, in the dtype that sums
-    /// run in, so that it gets its gradient. Softmax rows run along `dims`.
-    pub(super) fn apply<const D: usize>(
+    /// Logits and the weighting to use with them: a learnt beta is multiplied in, so that it gets its
+    /// gradient. Rows run along `dims`.
+    pub(super) fn weigh<const D: usize>(
         &self,
         logits: Tensor<D>,
         dims: &[usize],
-    ) -> (Tensor<D>, f64) {
+        weighting: Weighting,
+    ) -> (Tensor<D>, Weighting) {
+        const ABOVE_ZERO: Weights = Weights::Above {
+            beta: 1.0,
+            level: 0.0,
+        };
+        // As the scores are, before they are cast.
+        let weighting = weighting.rounded(logits.dtype());
+        let (level, weights) = match (&self.log, weighting.weights) {
+            (Some(_), Weights::Softmax { .. }) => (None, Weights::Softmax { beta: 1.0 }),
+            (Some(_), Weights::Above { level, .. }) => (Some(level), ABOVE_ZERO),
+            _ => return (logits, weighting),
+        };
+        (
+            self.scale(logits, dims, level),
+            Weighting {
+                weights,
+                ..weighting
+            },
+        )
+    }
+
+    /// Logits times a learnt beta, in the dtype that sums run in: how far they are from a level, or from
+    /// the maximum of their row.
+    fn scale<const D: usize>(
+        &self,
+        logits: Tensor<D>,
+        dims: &[usize],
+        level: Option<f64>,
+    ) -> Tensor<D> {
         let Some(log) = &self.log else {
-            return (logits, self.initial);
+            return logits;
         };
         if logits.shape().num_elements() == 0 {
-            return (logits, self.initial);
+            return logits;
         }
         let dtype = accumulator([logits.dtype()]);
         let logits = logits.cast(dtype);
@@ -58,11 +110,16 @@ impl Beta {
         // What is not finite must not meet the product at all: the gradient of beta would be
         // 0 * inf. In the maximum neither: the other scores of a row with a NaN keep their place.
         let infinite = constant.clone().is_finite().bool_not();
-        let finite = constant.mask_fill(infinite.clone(), -largest);
-        let max = dims.iter().fold(finite, |max, &dim| max.max_dim(dim));
+        let shifted = match level {
+            Some(level) => logits.clone() - level,
+            None => {
+                let finite = constant.mask_fill(infinite.clone(), -largest);
+                logits.clone() - dims.iter().fold(finite, |max, &dim| max.max_dim(dim))
+            }
+        };
         // Without its maximum the product stays finite, unless two scores are farther apart than the
         // largest number.
-        let shifted = (logits.clone() - max).clamp_min(-largest);
+        let shifted = shifted.clamp(-largest, largest);
         let shifted = shifted.mask_fill(infinite.clone(), 0.0);
         let beta = log
             .val()
@@ -70,6 +127,7 @@ impl Beta {
             .exp()
             .clamp_max(largest)
             .reshape([1; D]);
-        ((shifted * beta).mask_where(infinite, logits), 1.0)
+        let scaled = (shifted * beta).clamp(-largest, largest);
+        scaled.mask_where(infinite, logits)
     }
 }

@@ -6,7 +6,7 @@ use burn_core::{
 };
 
 use super::Beta;
-use crate::soft_argmax;
+use crate::{Weighting, soft_argmax};
 
 /// Configuration of [`SoftArgmax`].
 #[derive(Config, Debug, PartialEq)]
@@ -14,9 +14,9 @@ pub struct SoftArgmaxConfig {
     /// The dimension of the index; a negative one counts from the end.
     #[config(default = "-1")]
     pub dim: i64,
-    /// The inverse temperature, or where it starts if it is learnt.
-    #[config(default = "1.0")]
-    pub beta: f64,
+    /// How scores become weights. A beta that is learnt starts from its beta.
+    #[config(default = "Weighting::softmax(1.0)")]
+    pub weighting: Weighting,
     /// Whether beta is learnt. It stays positive.
     #[config(default = "false")]
     pub learnable: bool,
@@ -26,10 +26,13 @@ pub struct SoftArgmaxConfig {
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use burn_argmax::nn::SoftArgmaxConfig;
+/// use burn_argmax::{Weighting, nn::SoftArgmaxConfig};
 ///
 /// let device = Device::flex();
-/// let soft_argmax = SoftArgmaxConfig::new().with_beta(10.0).with_learnable(true).init(&device);
+/// let soft_argmax = SoftArgmaxConfig::new()
+///     .with_weighting(Weighting::softmax(10.0).within(3))
+///     .with_learnable(true)
+///     .init(&device);
 /// let logits = Tensor::<2>::from_floats([[0.0, 0.0, 9.0]], &device);
 /// assert_eq!(soft_argmax.forward(logits).into_scalar::<f32>(), 2.0);
 /// ```
@@ -37,8 +40,11 @@ pub struct SoftArgmaxConfig {
 pub struct SoftArgmax {
     /// The dimension of the index; a negative one counts from the end.
     pub dim: i64,
-    /// The inverse temperature.
-    pub beta: Beta,
+    /// How scores become weights, but for a beta that is learnt.
+    #[module(skip)]
+    pub weighting: Weighting,
+    /// The inverse temperature, `None` for weights that are given.
+    pub beta: Option<Beta>,
 }
 
 impl SoftArgmaxConfig {
@@ -46,12 +52,13 @@ impl SoftArgmaxConfig {
     ///
     /// # Panics
     ///
-    /// If beta is negative, infinite or NaN, or 0 and to be learnt.
+    /// If beta is negative, infinite or NaN, or 0 and to be learnt, or if there is none to be learnt.
     #[track_caller]
     pub fn init(&self, device: &Device) -> SoftArgmax {
         SoftArgmax {
             dim: self.dim,
-            beta: Beta::new("SoftArgmax", self.beta, self.learnable, device),
+            weighting: self.weighting,
+            beta: Beta::of_weighting("SoftArgmax", self.weighting, self.learnable, device),
         }
     }
 }
@@ -59,8 +66,7 @@ impl SoftArgmaxConfig {
 impl SoftArgmax {
     /// The expected index along `dim`, which is kept at size 1.
     ///
-    /// A learnt beta gets the gradient of `softmax(beta * logits)`, to which masks of `-inf` add
-    /// nothing.
+    /// A learnt beta gets its exact gradient, to which masks of `-inf` add nothing.
     ///
     /// # Panics
     ///
@@ -70,7 +76,10 @@ impl SoftArgmax {
         let dim = crate::functions::check_dim("SoftArgmax", &logits, self.dim);
         let logits = logits.dequantize();
         let dtype = logits.dtype();
-        let (logits, beta) = self.beta.apply(logits, &[dim]);
-        soft_argmax(logits, dim, beta).cast(dtype)
+        let (logits, weighting) = match &self.beta {
+            Some(beta) => beta.weigh(logits, &[dim], self.weighting),
+            None => (logits, self.weighting),
+        };
+        soft_argmax(logits, dim, weighting).cast(dtype)
     }
 }

@@ -6,16 +6,16 @@ use burn_core::{
 };
 
 use super::Beta;
-use crate::{Coordinates, spatial_soft_argmax};
+use crate::{Coordinates, Weighting, spatial_soft_argmax};
 
 /// Configuration of [`SpatialSoftArgmax`].
 #[derive(Config, Debug, PartialEq)]
 pub struct SpatialSoftArgmaxConfig {
     /// The units of the result.
     pub coordinates: Coordinates,
-    /// The inverse temperature, or where it starts if it is learnt.
-    #[config(default = "1.0")]
-    pub beta: f64,
+    /// How scores become weights. A beta that is learnt starts from its beta.
+    #[config(default = "Weighting::softmax(1.0)")]
+    pub weighting: Weighting,
     /// Whether beta is learnt. It stays positive.
     #[config(default = "false")]
     pub learnable: bool,
@@ -37,8 +37,11 @@ pub struct SpatialSoftArgmax {
     /// The units of the result.
     #[module(skip)]
     pub coordinates: Coordinates,
-    /// The inverse temperature.
-    pub beta: Beta,
+    /// How scores become weights, but for a beta that is learnt.
+    #[module(skip)]
+    pub weighting: Weighting,
+    /// The inverse temperature, `None` for weights that are given.
+    pub beta: Option<Beta>,
 }
 
 impl SpatialSoftArgmaxConfig {
@@ -46,12 +49,14 @@ impl SpatialSoftArgmaxConfig {
     ///
     /// # Panics
     ///
-    /// If beta is negative, infinite or NaN, or 0 and to be learnt.
+    /// If beta is negative, infinite or NaN, or 0 and to be learnt, or if there is none to be learnt.
     #[track_caller]
     pub fn init(&self, device: &Device) -> SpatialSoftArgmax {
+        let (weighting, learnable) = (self.weighting, self.learnable);
         SpatialSoftArgmax {
             coordinates: self.coordinates,
-            beta: Beta::new("SpatialSoftArgmax", self.beta, self.learnable, device),
+            weighting,
+            beta: Beta::of_weighting("SpatialSoftArgmax", weighting, learnable, device),
         }
     }
 }
@@ -60,8 +65,7 @@ impl SpatialSoftArgmax {
     /// The expected position `[batch, channels, coordinate]`, in the order x, y, z, of heatmaps
     /// `[batch, channels, spatial...]`.
     ///
-    /// A learnt beta gets the gradient of `softmax(beta * heatmaps)`, to which masks of `-inf` add
-    /// nothing.
+    /// A learnt beta gets its exact gradient, to which masks of `-inf` add nothing.
     ///
     /// # Panics
     ///
@@ -72,7 +76,10 @@ impl SpatialSoftArgmax {
         let dims: alloc::vec::Vec<usize> = (2..D).collect();
         let heatmaps = heatmaps.dequantize();
         let dtype = heatmaps.dtype();
-        let (heatmaps, beta) = self.beta.apply(heatmaps, &dims);
-        spatial_soft_argmax(heatmaps, beta, self.coordinates).cast(dtype)
+        let (heatmaps, weighting) = match &self.beta {
+            Some(beta) => beta.weigh(heatmaps, &dims, self.weighting),
+            None => (heatmaps, self.weighting),
+        };
+        spatial_soft_argmax(heatmaps, weighting, self.coordinates).cast(dtype)
     }
 }

@@ -6,7 +6,7 @@ use burn_core::{
 };
 
 use super::Beta;
-use crate::{Surrogate, straight_through_one_hot};
+use crate::{Surrogate, Weighting, straight_through_one_hot};
 
 /// Configuration of [`StraightThroughOneHot`].
 #[derive(Config, Debug, PartialEq)]
@@ -91,7 +91,9 @@ impl StraightThroughOneHot {
         let dtype = logits.dtype();
         // Of the logits as they are: the product with beta may round two scores to one.
         let one_hot = straight_through_one_hot(logits.clone().detach(), dim, Surrogate::Identity);
-        let (logits, beta) = beta.apply(logits, &[dim]);
+        let weighting = Weighting::softmax(beta.initial);
+        let (logits, weighting) = beta.weigh(logits, &[dim], weighting);
+        let beta = weighting.beta().expect("a softmax has one");
         let surrogate = straight_through_one_hot(logits, dim, Surrogate::Softmax { beta });
         let term = surrogate.clone() - surrogate.detach();
         one_hot + term.cast(dtype)

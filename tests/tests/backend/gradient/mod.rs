@@ -21,4 +21,4 @@ mod spatial_soft_argmax;
 mod straight_through_one_hot;
 mod strict;
 mod threads;
-mod windowed_and_debiased;
+mod weighting;

@@ -1,7 +1,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, Surrogate,
+    Coordinates, Surrogate, Weighting,
     nn::{Beta, SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
     soft_argmax, spatial_soft_argmax, straight_through_one_hot,
 };
@@ -37,7 +37,9 @@ fn rows() -> Vec<f32> {
 #[test]
 fn beta_of_soft_argmax() {
     let Some(device) = device() else { return };
-    let config = SoftArgmaxConfig::new().with_beta(BETA).with_learnable(true);
+    let config = SoftArgmaxConfig::new()
+        .with_weighting(Weighting::softmax(BETA))
+        .with_learnable(true);
     let module = config.init(&device);
     let logits = tensor(&rows(), [3, N], &device).require_grad();
     let index = module.forward(logits.clone());
@@ -50,7 +52,11 @@ fn beta_of_soft_argmax() {
             .map(|row| oracle::soft_argmax(row, beta))
             .sum()
     });
-    let got = values(log_beta(&module.beta).grad(&gradients).unwrap());
+    let got = values(
+        log_beta(module.beta.as_ref().unwrap())
+            .grad(&gradients)
+            .unwrap(),
+    );
     assert_within(&got, &[want_slope], |_| 2e-5);
 
     // The logits get the gradient that they get with a fixed beta.
@@ -63,7 +69,7 @@ fn beta_of_soft_argmax() {
 fn beta_of_spatial_soft_argmax() {
     let Some(device) = device() else { return };
     let config = SpatialSoftArgmaxConfig::new(Coordinates::Index)
-        .with_beta(BETA)
+        .with_weighting(Weighting::softmax(BETA))
         .with_learnable(true);
     let module = config.init(&device);
     let heatmaps = tensor(&rows(), [1, 3, 3, 3], &device);
@@ -80,7 +86,11 @@ fn beta_of_spatial_soft_argmax() {
             })
             .sum()
     });
-    let got = values(log_beta(&module.beta).grad(&gradients).unwrap());
+    let got = values(
+        log_beta(module.beta.as_ref().unwrap())
+            .grad(&gradients)
+            .unwrap(),
+    );
     assert_within(&got, &[want], |_| 2e-5);
 }
 
@@ -115,14 +125,14 @@ fn fixed_modules_are_the_functions() {
     let x = || tensor(&rows(), [3, N], &device);
     let module = SoftArgmaxConfig::new()
         .with_dim(0)
-        .with_beta(2.0)
+        .with_weighting(Weighting::softmax(2.0))
         .init(&device);
     assert_exact(
         &values(module.forward(x())),
         &values(soft_argmax(x(), 0, 2.0)),
     );
     assert_eq!(module.num_params(), 0);
-    assert_eq!(module.beta.value(), 2.0);
+    assert_eq!(module.beta.as_ref().unwrap().value(), 2.0);
 
     let maps = || tensor(&rows(), [1, 3, 3, 3], &device);
     let module = SpatialSoftArgmaxConfig::new(Coordinates::CellCenters).init(&device);
@@ -152,11 +162,17 @@ fn bad_configurations_are_refused() {
     let on = |device: &Device| device.clone();
     let (a, b, c) = (on(&device), on(&device), on(&device));
     refused(
-        move || drop(SoftArgmaxConfig::new().with_beta(f64::NAN).init(&a)),
+        move || {
+            drop(
+                SoftArgmaxConfig::new()
+                    .with_weighting(Weighting::softmax(f64::NAN))
+                    .init(&a),
+            )
+        },
         "SoftArgmax: beta must be finite and >= 0, and > 0 to be learnt, got NaN",
     );
     let zero = SpatialSoftArgmaxConfig::new(Coordinates::Index)
-        .with_beta(0.0)
+        .with_weighting(Weighting::softmax(0.0))
         .with_learnable(true);
     refused(
         move || drop(zero.init(&b)),

@@ -2,10 +2,10 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{
-    Coordinates, Surrogate, debiased_soft_argmax, debiased_spatial_soft_argmax,
+    Coordinates, Surrogate, Weighting,
     nn::{SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
-    soft_argmax_moments, soft_argmax_over, spatial_soft_argmax, spatial_soft_argmax_moments,
-    windowed_soft_argmax, windowed_spatial_soft_argmax,
+    soft_argmax, soft_argmax_moments, soft_argmax_over, spatial_soft_argmax,
+    spatial_soft_argmax_moments,
 };
 use burn_argmax_tests::{
     check::{assert_exact, assert_within},
@@ -52,7 +52,11 @@ fn a_background_of_any_size_weighs_nothing() {
         .collect();
     let position = |map: &[f32], beta| {
         let map = tensor(map, [1, 1, SIZE, SIZE], &device);
-        values(debiased_spatial_soft_argmax(map, beta, Coordinates::Index))
+        values(spatial_soft_argmax(
+            map,
+            Weighting::softmax(beta).above(0.0),
+            Coordinates::Index,
+        ))
     };
     assert_within(&position(&map, 0.1), &[76.8; 2], |_| 1e-3);
     assert_exact(&position(&one_pixel(1.0, 20, 30), 1.0), &[20.0, 30.0]);
@@ -62,16 +66,25 @@ fn a_background_of_any_size_weighs_nothing() {
         .iter()
         .map(|&x| x as f32)
         .collect();
-    let index = debiased_soft_argmax(tensor(&line, [1, 100_000], &device), 1, 0.5);
+    let index = soft_argmax(
+        tensor(&line, [1, 100_000], &device),
+        1,
+        Weighting::softmax(0.5).above(0.0),
+    );
     assert_within(&values(index), &[20_000.0], |_| 2e-3);
     for faint in [1e-5, 1e-10, 1e-20] {
-        let index = debiased_soft_argmax(tensor(&[0.0, faint, 0.0, 0.0], [1, 4], &device), 1, 1.0);
+        let index = soft_argmax(
+            tensor(&[0.0, faint, 0.0, 0.0], [1, 4], &device),
+            1,
+            Weighting::softmax(1.0).above(0.0),
+        );
         assert_exact(&values(index), &[1.0]);
     }
     if computes(&device, DType::F16) {
         let map = one_pixel(40.0, 40, 40);
         let map = of_dtype(&map, [1, 1, SIZE, SIZE], DType::F16, &device);
-        let position = debiased_spatial_soft_argmax(map, 0.5, Coordinates::Index);
+        let position =
+            spatial_soft_argmax(map, Weighting::softmax(0.5).above(0.0), Coordinates::Index);
         assert_exact(&values(position), &[40.0; 2]);
     }
 }
@@ -80,7 +93,7 @@ fn a_background_of_any_size_weighs_nothing() {
 fn only_background() {
     let Some(device) = device() else { return };
     let x = tensor(&[-100.0, -101.0, -102.0], [1, 3], &device).require_grad();
-    let index = debiased_soft_argmax(x.clone(), 1, 1.0);
+    let index = soft_argmax(x.clone(), 1, Weighting::softmax(1.0).above(0.0));
     assert_within(&values(index.clone()), &[0.424_789_6], |_| 1e-6);
     let gradient = values(x.grad(&index.backward()).unwrap());
     let want = [-0.282_587_5, 0.140_770_3, 0.141_817_1];
@@ -93,7 +106,7 @@ fn broken_rows_that_get_no_upstream_gradient() {
     let rows = [0.5, 2.0, 1.0, f32::NAN, 0.0, 1.0, -INF, -INF, -INF];
     let x = tensor(&rows, [3, 3], &device).require_grad();
     let bins = tensor(&[1.0, 2.0, 4.0], [3], &device).require_grad();
-    let debiased = debiased_soft_argmax(x.clone(), 1, 1.0);
+    let debiased = soft_argmax(x.clone(), 1, Weighting::softmax(1.0).above(0.0));
     let over = soft_argmax_over(x.clone(), bins.clone(), 1, 1.0);
     for result in [debiased, over] {
         let gradients = result.slice([0..1, 0..1]).sum().backward();
@@ -104,7 +117,9 @@ fn broken_rows_that_get_no_upstream_gradient() {
             assert_within(&[values(of_bins).iter().sum()], &[1.0], |_| 1e-6);
         }
     }
-    let all = debiased_soft_argmax(x.clone(), 1, 1.0).sum().backward();
+    let all = soft_argmax(x.clone(), 1, Weighting::softmax(1.0).above(0.0))
+        .sum()
+        .backward();
     let gradient = values(x.grad(&all).unwrap());
     assert!(gradient[3..6].iter().all(|g| g.is_nan()), "{gradient:?}");
     assert_exact(&gradient[6..], &[0.0; 3]);
@@ -169,11 +184,15 @@ fn a_window_far_along_a_line_and_a_map() {
     let Some(device) = device() else { return };
     let mut line = vec![0.0; 100_003];
     line[90_000] = 9.0;
-    let index = windowed_soft_argmax(tensor(&line, [1, 100_003], &device), 1, 10.0, 3);
+    let index = soft_argmax(
+        tensor(&line, [1, 100_003], &device),
+        1,
+        Weighting::softmax(10.0).within(3),
+    );
     assert_exact(&values(index), &[90_000.0]);
 
     let map = tensor(&one_pixel(9.0, 200, 251), [1, 1, SIZE, SIZE], &device);
-    let position = windowed_spatial_soft_argmax(map, 10.0, 3, Coordinates::Index);
+    let position = spatial_soft_argmax(map, Weighting::softmax(10.0).within(3), Coordinates::Index);
     assert_exact(&values(position), &[200.0, 251.0]);
 }
 
@@ -204,8 +223,10 @@ fn an_empty_batch_stays_in_the_graph() {
         let x = || tensor::<4>(&[], shape, &device);
         let ops: [fn(Tensor<4>) -> Tensor<1>; 9] = [
             |x| spatial_soft_argmax(x, 1.0, Coordinates::CellCenters).sum(),
-            |x| debiased_spatial_soft_argmax(x, 1.0, Coordinates::Index).sum(),
-            |x| windowed_spatial_soft_argmax(x, 1.0, 1, Coordinates::Index).sum(),
+            |x| {
+                spatial_soft_argmax(x, Weighting::softmax(1.0).above(0.0), Coordinates::Index).sum()
+            },
+            |x| spatial_soft_argmax(x, Weighting::softmax(1.0).within(1), Coordinates::Index).sum(),
             |x| {
                 spatial_soft_argmax_moments(x, 1.0, Coordinates::Index)
                     .mean
@@ -217,8 +238,8 @@ fn an_empty_batch_stays_in_the_graph() {
             },
             |x| soft_argmax_moments(x, 3, 1.0).mean.sum(),
             |x| soft_argmax_moments(x, 3, 1.0).variance.sum(),
-            |x| debiased_soft_argmax(x, 3, 1.0).sum(),
-            |x| windowed_soft_argmax(x, 3, 1.0, 1).sum(),
+            |x| soft_argmax(x, 3, Weighting::softmax(1.0).above(0.0)).sum(),
+            |x| soft_argmax(x, 3, Weighting::softmax(1.0).within(1)).sum(),
         ];
         for op in ops {
             let x = x().require_grad();
@@ -242,20 +263,30 @@ fn an_empty_batch_stays_in_the_graph() {
 #[test]
 fn a_learnt_beta_beside_broken_rows() {
     let Some(device) = device() else { return };
-    let config = SoftArgmaxConfig::new().with_beta(2.0).with_learnable(true);
+    let config = SoftArgmaxConfig::new()
+        .with_weighting(Weighting::softmax(2.0))
+        .with_learnable(true);
     for broken in [-INF, f32::NAN, INF] {
         let module = config.init(&device);
         let rows = [0.0, 1.0, 2.0, broken, broken, broken, 1.0, 2.0, broken];
         let x = tensor(&rows, [3, 3], &device).require_grad();
         let index = module.forward(x.clone());
         let gradients = index.slice([0..1, 0..1]).sum().backward();
-        let of_beta = module.beta.log.as_ref().unwrap().grad(&gradients).unwrap();
+        let of_beta = module
+            .beta
+            .as_ref()
+            .unwrap()
+            .log
+            .as_ref()
+            .unwrap()
+            .grad(&gradients)
+            .unwrap();
         assert_within(&values(of_beta), &[0.317_191_3], |_| 1e-6);
         assert_exact(&values(x.grad(&gradients).unwrap())[3..], &[0.0; 6]);
     }
     if computes(&device, DType::F16) {
         let module = SoftArgmaxConfig::new()
-            .with_beta(1e5)
+            .with_weighting(Weighting::softmax(1e5))
             .with_learnable(true)
             .init(&device);
         let x = of_dtype(&[0.0, 1.0, 3.0], [1, 3], DType::F16, &device);
@@ -268,7 +299,7 @@ fn any_beta_over_any_faint_or_far_score() {
     let Some(device) = device() else { return };
     let index = |row: &[f32], beta| {
         let x = tensor(row, [1, row.len()], &device).require_grad();
-        let index = debiased_soft_argmax(x.clone(), 1, beta);
+        let index = soft_argmax(x.clone(), 1, Weighting::softmax(beta).above(0.0));
         let gradient = x.grad(&index.clone().backward()).unwrap();
         (values(index), values(gradient))
     };
@@ -297,7 +328,7 @@ fn an_infinite_slope_under_no_upstream_gradient() {
     let mut faint = [0.0; 64];
     (faint[0], faint[63]) = (2e-38, 2e-38);
     let x = tensor(&faint, [1, 64], &device).require_grad();
-    let y = debiased_soft_argmax(x.clone(), 1, 1.0);
+    let y = soft_argmax(x.clone(), 1, Weighting::softmax(1.0).above(0.0));
     assert_within(&values(y.clone()), &[31.5], |_| 1e-5);
     assert_exact(&silent(y, &x), &[0.0; 64]);
 
@@ -312,7 +343,7 @@ fn a_learnt_beta_of_any_size() {
     let Some(device) = device() else { return };
     for beta in [1e38, 1e39, 1e300] {
         let module = SoftArgmaxConfig::new()
-            .with_beta(beta)
+            .with_weighting(Weighting::softmax(beta))
             .with_learnable(true)
             .init(&device);
         let index = module.forward(tensor(&[1.0, 2.0], [1, 2], &device));
@@ -324,7 +355,15 @@ fn a_learnt_beta_of_any_size() {
         let index = module.forward(x.clone());
         let gradients = index.clone().backward();
         assert_exact(&values(index), &[1.0]);
-        let of_beta = module.beta.log.as_ref().unwrap().grad(&gradients).unwrap();
+        let of_beta = module
+            .beta
+            .as_ref()
+            .unwrap()
+            .log
+            .as_ref()
+            .unwrap()
+            .grad(&gradients)
+            .unwrap();
         assert_exact(&values(of_beta), &[0.0]);
     }
     // The product of beta and the difference is 0 in single precision.

@@ -1,5 +1,11 @@
 //! Softmax weights as straight-line code that vectorises: `2^(difference * rate)`.
 
+/// Adding it leaves the nearest integer in the low bits of the sum.
+pub(crate) const ROUND_F32: f32 = 12_582_912.0;
+
+/// The same.
+pub(crate) const ROUND_F64: f64 = 6_755_399_441_055_744.0;
+
 /// `2^(x * (high + low))` for a product that is not positive, where `low` is what `high` lacks of
 /// the rate.
 ///
@@ -8,10 +14,38 @@
 /// included. A NaN stays NaN.
 #[inline(always)]
 pub(crate) fn exp2_f32<const FMA: bool>(x: f32, high: f32, low: f32) -> f32 {
-    // Adding 1.5 * 2^23 leaves the nearest integer in the low bits, and 127 more make it the
-    // exponent of a float.
-    const ROUND: f32 = 12_582_912.0 + 127.0;
-    const LOWEST: f32 = ROUND - 125.0;
+    let (rounded, p, r) = split_f32::<FMA>(x, high, low);
+    let (scale, vanishes) = power_f32(rounded);
+    let factor = mul_add_f32::<FMA>(p, r, 1.0);
+    if vanishes { 0.0 } else { factor * scale }
+}
+
+/// `2^e - 1` and `2^e` for the exponent `e = x * (high + low)`, over `2^power`, where `background` is
+/// `2^-power`, or 0 where no 1 is to be taken off. Neither loses anything where `e` is near 0.
+#[inline(always)]
+pub(crate) fn exp2_less_f32<const FMA: bool>(
+    x: f32,
+    high: f32,
+    low: f32,
+    power: f32,
+    background: f32,
+) -> [f32; 2] {
+    let (rounded, p, r) = split_f32::<FMA>(x, high, low);
+    let (scale, vanishes) = power_f32(rounded - power);
+    let rest = (p * r) * scale;
+    if vanishes {
+        [0.0; 2]
+    } else {
+        [(scale - background) + rest, scale + rest]
+    }
+}
+
+/// `n + 127` in the low bits, `p` and `r`, with `n` the nearest integer to `e = x * (high + low)`,
+/// `r = e - n`, and `1 + p * r = 2^r`.
+#[inline(always)]
+fn split_f32<const FMA: bool>(x: f32, high: f32, low: f32) -> (f32, f32, f32) {
+    // 127 more make it the exponent of a float.
+    const ROUND: f32 = ROUND_F32 + 127.0;
 
     let rounded = mul_add_f32::<FMA>(x, high, ROUND);
     let n = rounded - ROUND;
@@ -26,21 +60,49 @@ pub(crate) fn exp2_f32<const FMA: bool>(x: f32, high: f32, low: f32) -> f32 {
         5.550_310_5e-2,
         2.402_265_2e-1,
         6.931_472_2e-1,
-        1.0,
     ] {
         p = mul_add_f32::<FMA>(p, r, coefficient);
     }
-
-    let scale = f32::from_bits(rounded.to_bits() << 23);
-    if rounded < LOWEST { 0.0 } else { p * scale }
+    (rounded, p, r)
 }
 
-/// [`exp2_f32`] in double precision: within 1 ulp where the processor fuses, and exactly 0 below
-/// `2^-1021.5`.
+/// `2^n`, and whether it is too small for a float.
+#[inline(always)]
+fn power_f32(rounded: f32) -> (f32, bool) {
+    const LOWEST: f32 = ROUND_F32 + 2.0;
+
+    (f32::from_bits(rounded.to_bits() << 23), rounded < LOWEST)
+}
+
 #[inline(always)]
 pub(crate) fn exp2_f64<const FMA: bool>(x: f64, high: f64, low: f64) -> f64 {
-    const ROUND: f64 = 6_755_399_441_055_744.0 + 1023.0;
-    const LOWEST: f64 = ROUND - 1021.0;
+    let (rounded, p, r) = split_f64::<FMA>(x, high, low);
+    let (scale, vanishes) = power_f64(rounded);
+    let factor = mul_add_f64::<FMA>(p, r, 1.0);
+    if vanishes { 0.0 } else { factor * scale }
+}
+
+#[inline(always)]
+pub(crate) fn exp2_less_f64<const FMA: bool>(
+    x: f64,
+    high: f64,
+    low: f64,
+    power: f64,
+    background: f64,
+) -> [f64; 2] {
+    let (rounded, p, r) = split_f64::<FMA>(x, high, low);
+    let (scale, vanishes) = power_f64(rounded - power);
+    let rest = (p * r) * scale;
+    if vanishes {
+        [0.0; 2]
+    } else {
+        [(scale - background) + rest, scale + rest]
+    }
+}
+
+#[inline(always)]
+fn split_f64<const FMA: bool>(x: f64, high: f64, low: f64) -> (f64, f64, f64) {
+    const ROUND: f64 = ROUND_F64 + 1023.0;
 
     let rounded = mul_add_f64::<FMA>(x, high, ROUND);
     let n = rounded - ROUND;
@@ -61,13 +123,17 @@ pub(crate) fn exp2_f64<const FMA: bool>(x: f64, high: f64, low: f64) -> f64 {
         5.550_410_866_482_173_6e-2,
         2.402_265_069_591_007_2e-1,
         core::f64::consts::LN_2,
-        1.0,
     ] {
         p = mul_add_f64::<FMA>(p, r, coefficient);
     }
+    (rounded, p, r)
+}
 
-    let scale = f64::from_bits(rounded.to_bits() << 52);
-    if rounded < LOWEST { 0.0 } else { p * scale }
+#[inline(always)]
+fn power_f64(rounded: f64) -> (f64, bool) {
+    const LOWEST: f64 = ROUND_F64 + 2.0;
+
+    (f64::from_bits(rounded.to_bits() << 52), rounded < LOWEST)
 }
 
 #[inline(always)]
@@ -131,6 +197,27 @@ mod tests {
                 assert!(distance <= 2, "2^{x} = {result}, {distance} ulp off");
             }
         }
+    }
+
+    #[test]
+    fn less_one_loses_nothing_near_1() {
+        for i in 1..200_000 {
+            let x = (i as f32 * 1.6e-4).powi(5) * 1e-6;
+            let [less, power] = exp2_less_f32::<true>(x, 1.0, 0.0, 0.0, 1.0);
+            let exact = (f64::from(x) * core::f64::consts::LN_2).exp_m1();
+            assert!(
+                (f64::from(less) - exact).abs() <= 2e-7 * exact,
+                "2^{x} - 1 = {less}, not {exact}"
+            );
+            assert!((f64::from(power) - exact - 1.0).abs() <= 2e-7 * (exact + 1.0));
+            let x = f64::from(x);
+            let [less, _] = exp2_less_f64::<true>(x, 1.0, 0.0, 0.0, 1.0);
+            assert!((less - exact).abs() <= 1e-14 * exact, "{x}");
+        }
+        // Over 2^40, and with nothing taken off.
+        let [less, power] = exp2_less_f32::<true>(40.0, 1.0, 0.0, 40.0, 0.5f32.powi(40));
+        assert_eq!([less, power], [1.0; 2]);
+        assert_eq!(exp2_less_f32::<true>(-3.0, 1.0, 0.0, 0.0, 0.0), [0.125; 2]);
     }
 
     #[test]

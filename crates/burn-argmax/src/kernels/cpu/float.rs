@@ -8,6 +8,8 @@ pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
     const NAN: Self;
     /// The largest finite value.
     const LARGEST: Self;
+    /// To which a number is added, and from which it is taken again, to be rounded to an integer.
+    const ROUND: Self;
 
     fn from_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
@@ -16,6 +18,15 @@ pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
     fn from_i32(value: i32) -> Self;
     /// `2^(self * (high + low))` for a product that is not positive.
     fn exp2<const FMA: bool>(self, high: Self, low: Self) -> Self;
+    /// `2^e - 1` and `2^e` for the exponent `e = self * (high + low)`, over `2^power`. `background` is
+    /// `2^-power`, or 0 where no 1 is to be taken off.
+    fn exp2_less<const FMA: bool>(
+        self,
+        high: Self,
+        low: Self,
+        power: Self,
+        background: Self,
+    ) -> [Self; 2];
     fn mul_add<const FMA: bool>(self, factor: Self, addend: Self) -> Self;
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
@@ -38,11 +49,12 @@ pub(crate) trait Element:
 }
 
 macro_rules! accumulator {
-    ($float:ty, $exp2:ident, $mul_add:ident) => {
+    ($float:ty, $exp2:ident, $exp2_less:ident, $mul_add:ident, $round:expr) => {
         impl Accumulator for $float {
             const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
             const NAN: Self = <$float>::NAN;
             const LARGEST: Self = <$float>::MAX;
+            const ROUND: Self = $round;
 
             #[inline(always)]
             fn from_f64(value: f64) -> Self {
@@ -67,6 +79,17 @@ macro_rules! accumulator {
             #[inline(always)]
             fn exp2<const FMA: bool>(self, high: Self, low: Self) -> Self {
                 exp::$exp2::<FMA>(self, high, low)
+            }
+
+            #[inline(always)]
+            fn exp2_less<const FMA: bool>(
+                self,
+                high: Self,
+                low: Self,
+                power: Self,
+                background: Self,
+            ) -> [Self; 2] {
+                exp::$exp2_less::<FMA>(self, high, low, power, background)
             }
 
             #[inline(always)]
@@ -114,8 +137,8 @@ macro_rules! accumulator {
     };
 }
 
-accumulator!(f32, exp2_f32, mul_add_f32);
-accumulator!(f64, exp2_f64, mul_add_f64);
+accumulator!(f32, exp2_f32, exp2_less_f32, mul_add_f32, exp::ROUND_F32);
+accumulator!(f64, exp2_f64, exp2_less_f64, mul_add_f64, exp::ROUND_F64);
 
 macro_rules! half_element {
     ($half:ty) => {

@@ -1,11 +1,14 @@
-//! Soft-argmax: the softmax mean of a coordinate, and its gradient
-//! `grad * beta * p * (coordinate - mean)`.
+//! Soft-argmax: the weighted mean of a coordinate, and its gradient
+//! `grad * growth * (coordinate - mean) / sum`.
 
-use super::softmax::Beta;
-use crate::kernels::cpu::{
-    Accumulator, Element, Lines,
-    simd::LANES,
-    traverse::{self, LineOp, LineState, Partial, Partials},
+use super::weights::{Weights, weighted};
+use crate::{
+    Weighting,
+    kernels::cpu::{
+        Accumulator, Element, Lines,
+        simd::LANES,
+        traverse::{self, LineOp, LineState, Partial, Partials},
+    },
 };
 
 /// Numbers of state a line: `[max, sum, center, offset]`.
@@ -15,25 +18,36 @@ pub(crate) const STATE: usize = 4;
 /// maximum, so that nothing cancels when the peak is sharp.
 const SUMS: usize = 2;
 
+/// The radius of the window, if it does not cover every line.
+fn window_of(weighting: Weighting, lines: Lines) -> Option<usize> {
+    weighting.radius.filter(|&radius| radius < lines.n - 1)
+}
+
 /// The results, and if it is kept the state, along the reduced dimension.
 pub(crate) fn forward<T: Element>(
     logits: &[T],
     lines: Lines,
-    beta: f64,
+    weighting: Weighting,
     keep_state: bool,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
-    traverse::reduce(logits, lines, SoftmaxMean::new(beta), keep_state)
+    weighted!(weighting, weights => match window_of(weighting, lines) {
+        None => traverse::reduce(logits, lines, Mean(weights), keep_state),
+        Some(radius) => traverse::reduce_windows(logits, lines, Mean(weights), radius, keep_state),
+    })
 }
 
-/// `grad * beta * p_j * (j - y)`.
+/// `grad * growth_j * (j - y) / sum`.
 pub(crate) fn backward<T: Element>(
     logits: &[T],
     state: &[T::Accumulator],
     grad: &[T],
     lines: Lines,
-    beta: f64,
+    weighting: Weighting,
 ) -> Vec<T> {
-    traverse::map(logits, state, grad, lines, SoftmaxMean::new(beta))
+    weighted!(weighting, weights => match window_of(weighting, lines) {
+        None => traverse::map(logits, state, grad, lines, Mean(weights)),
+        Some(radius) => traverse::map_windows(logits, state, grad, lines, Mean(weights), radius),
+    })
 }
 
 /// [`backward`], which takes the place of the logits: no memory of its own.
@@ -42,22 +56,27 @@ pub(crate) fn backward_in_place<T: Element>(
     state: &[T::Accumulator],
     grad: &[T],
     lines: Lines,
-    beta: f64,
+    weighting: Weighting,
 ) {
-    traverse::map_in_place(logits, state, grad, lines, SoftmaxMean::new(beta));
+    weighted!(weighting, weights => match window_of(weighting, lines) {
+        None => traverse::map_in_place(logits, state, grad, lines, Mean(weights)),
+        Some(radius) => {
+            traverse::map_windows_in_place(logits, state, grad, lines, Mean(weights), radius);
+        }
+    });
 }
 
-/// The mean of a coordinate under a softmax.
+/// Whether weights may be divided by their sum.
+#[inline(always)]
+fn has_weights(sum: f64) -> bool {
+    sum.is_finite() && sum != 0.0
+}
+
+/// The mean of a coordinate under weights.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SoftmaxMean<A>(Beta<A>);
+pub(super) struct Mean<W>(pub W);
 
-impl<A: Accumulator> SoftmaxMean<A> {
-    pub fn new(beta: f64) -> Self {
-        Self(Beta::new(beta))
-    }
-}
-
-impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
+impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Mean<W> {
     #[inline(always)]
     fn is_flat(self) -> bool {
         self.0.is_flat()
@@ -65,7 +84,7 @@ impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
 
     #[inline(always)]
     fn shrink<const FMA: bool, const FLAT: bool>(self, from: A, to: A) -> A {
-        self.0.weight::<FMA, FLAT>(from, to)
+        self.0.shrink::<FMA, FLAT>(from, to)
     }
 
     #[inline(always)]
@@ -100,7 +119,7 @@ impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
 
     #[inline(always)]
     fn finish<T: Element<Accumulator = A>>(partial: Partial<SUMS>) -> (T, [A; STATE]) {
-        if !partial.is_valid() {
+        if !partial.is_valid() || !has_weights(partial.sums[0]) {
             return (T::round(f64::NAN), [A::NAN; STATE]);
         }
         let [sum, weighted] = partial.sums;
@@ -122,7 +141,7 @@ impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
         for lane in 0..LANES {
             let (max, center) = (partials.max[lane], partials.center[lane]);
             let [sum, weighted] = [partials.sums[0][lane], partials.sums[1][lane]];
-            let valid = max > A::NEG_INFINITY && !sum.is_nan();
+            let valid = max > A::NEG_INFINITY && has_weights(sum);
             // NaN, and all that is made of it, where there is no softmax.
             let sum = if valid { sum } else { f64::NAN };
             let nothing = A::from_f64(sum * 0.0);
@@ -141,14 +160,14 @@ impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
         [max, center, offset]
     }
 
-    /// `grad * beta / sum`, exactly 0 where `grad` is. What exceeds the largest finite value is left to
+    /// `grad * rate / sum`, exactly 0 where `grad` is. What exceeds the largest finite value is left to
     /// a second factor, so that a weight of 0 stays 0, and none of the products is larger than the
     /// last.
     #[inline(always)]
     fn factors(self, [_, sum, ..]: [A; STATE], grad: A) -> [A; 2] {
         let largest = A::LARGEST.to_f64();
         let grad = grad.to_f64();
-        let factor = grad * (self.0.wide / sum.to_f64());
+        let factor = grad * (self.0.rate() / sum.to_f64());
         let first = if factor > largest { largest } else { factor };
         let first = if first < -largest { -largest } else { first };
         let excess = factor.abs() * (1.0 / largest);
@@ -168,8 +187,8 @@ impl<A: Accumulator> LineOp<A, SUMS, STATE> for SoftmaxMean<A> {
         value: A,
         distance: A,
     ) -> A {
-        let weight = self.0.weight::<FMA, FLAT>(value, state.max);
-        let slope = weight.mul(distance.sub(state.offset));
+        let growth = self.0.growth::<FMA, FLAT>(value, state.max);
+        let slope = growth.mul(distance.sub(state.offset));
         let [first, last] = state.factors;
         let slope = slope.mul(first).mul(last);
         if BROKEN && (value == A::NEG_INFINITY || first == A::ZERO) {

@@ -1,15 +1,16 @@
 //! The weights of a softmax.
 
+use super::weights::Weights;
 use crate::kernels::cpu::Accumulator;
 
 /// An inverse temperature, as the weights take it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Beta<A> {
     /// No larger than the largest finite value of the accumulator.
-    pub wide: f64,
+    wide: f64,
     /// `beta * log2(e)`, kept finite, and what it lacks of that.
-    high: A,
-    low: A,
+    pub high: A,
+    pub low: A,
 }
 
 impl<A: Accumulator> Beta<A> {
@@ -28,30 +29,46 @@ impl<A: Accumulator> Beta<A> {
         let low = A::from_f64((rate - high.to_f64()) + rest);
         Self { wide, high, low }
     }
+}
 
-    /// Whether every number weighs the same: `beta` is 0, or too small for the accumulator.
+impl<A: Accumulator> Weights<A> for Beta<A> {
+    /// `beta` is 0, or too small for the accumulator.
     #[inline(always)]
-    pub fn is_flat(self) -> bool {
+    fn is_flat(self) -> bool {
         self.high == A::ZERO
     }
 
-    /// The unnormalised weight of a value. `FLAT` is what [`is_flat`](Beta::is_flat) says; there the
-    /// product with an infinite difference would be NaN.
     #[inline(always)]
-    pub fn weight<const FMA: bool, const FLAT: bool>(self, value: A, max: A) -> A {
+    fn rate(self) -> f64 {
+        self.wide
+    }
+
+    /// `FLAT` is what [`is_flat`](Weights::is_flat) says; there the product with an infinite difference
+    /// would be NaN.
+    #[inline(always)]
+    fn weight<const FMA: bool, const FLAT: bool>(self, score: A, max: A) -> A {
         if !FLAT {
-            value.sub(max).exp2::<FMA>(self.high, self.low)
-        } else if value == A::NEG_INFINITY {
+            score.sub(max).exp2::<FMA>(self.high, self.low)
+        } else if score == A::NEG_INFINITY {
             A::ZERO
         } else {
             // 1 for a number, NaN for a NaN or an infinity.
-            value.mul(A::ZERO).add(A::ONE)
+            score.mul(A::ZERO).add(A::ONE)
         }
     }
 
-    /// How much sums about one maximum shrink when the maximum grows to another.
     #[inline(always)]
-    pub fn rescale(self, from: f64, to: f64) -> f64 {
+    fn growth<const FMA: bool, const FLAT: bool>(self, score: A, max: A) -> A {
+        self.weight::<FMA, FLAT>(score, max)
+    }
+
+    #[inline(always)]
+    fn shrink<const FMA: bool, const FLAT: bool>(self, from: A, to: A) -> A {
+        self.weight::<FMA, FLAT>(from, to)
+    }
+
+    #[inline(always)]
+    fn rescale(self, from: f64, to: f64) -> f64 {
         if from == f64::NEG_INFINITY {
             0.0
         } else if self.is_flat() {

@@ -16,14 +16,18 @@ mod reduce;
 mod reduce_map;
 mod rows;
 mod transposed_rows;
+mod window;
 
 pub(super) use block::{Block, peak_of};
 pub(super) use coordinate::{Coordinate, Index};
 pub(super) use line_op::{LaneStates, LineOp, LineState, Partial, Partials, finite_max};
 pub(super) use map::{map, map_in_place};
 pub(super) use map_rows::{Here, Slot, Source};
-pub(super) use peaks::{ColumnPeaks, fill_columns, long_peaks, row_peak, short_row_indices};
+pub(super) use peaks::{
+    ColumnPeaks, fill_columns, long_peaks, peak_indices, row_peak, short_row_indices,
+};
 pub(super) use pieces::{Part, parts, pieces, reduce_pieces};
 pub(super) use reduce::reduce;
 pub(super) use reduce_map::reduce_and_map;
 pub(super) use transposed_rows::{Transposer, nan_or_peak_transposed};
+pub(super) use window::{map_windows, map_windows_in_place, reduce_windows};

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Element, Lines,
-    plan::{TASK, TILE},
+    plan::{Path, TASK, TILE},
     share::{filled, share},
     simd::{LANES, vectorized},
 };
@@ -54,6 +54,40 @@ pub(crate) fn long_peaks<T: Element>(values: &[T], lines: Lines) -> Vec<(T::Accu
             }
         },
     )
+}
+
+/// The index of the peak of every line.
+pub(crate) fn peak_indices<T: Element>(values: &[T], lines: Lines) -> Vec<usize> {
+    let n = lines.n;
+    match lines.path() {
+        Path::Columns | Path::ColumnPieces => {
+            let indices = ColumnPeaks::new(values, lines).indices.into_iter();
+            indices.map(|index| index as usize).collect()
+        }
+        Path::RowPieces => {
+            let peaks = long_peaks(values, lines).into_iter();
+            peaks.map(|(_, index)| index).collect()
+        }
+        Path::Rows => {
+            let mut indices = vec![0; lines.count()];
+            let rows = lines.in_a_task();
+            let tasks = indices.chunks_mut(rows).zip(values.chunks(rows * n));
+            share(tasks, values.len(), |(indices, values)| {
+                let rows = lines.rows(values);
+                if n < LANES {
+                    let peaks = short_row_indices(&rows, n);
+                    for (index, peak) in indices.iter_mut().zip(peaks.as_flattened()) {
+                        *index = *peak as usize;
+                    }
+                } else {
+                    for (index, row) in indices.iter_mut().zip(rows.chunks_exact(n)) {
+                        (_, *index) = row_peak(row);
+                    }
+                }
+            });
+            indices
+        }
+    }
 }
 
 /// Whether a value is larger than the largest so far.

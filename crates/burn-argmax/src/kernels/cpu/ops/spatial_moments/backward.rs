@@ -2,12 +2,16 @@
 
 use multiversion::target::target_cfg_f;
 
-use super::{super::softmax::Beta, AXES, Extent, PAIRS, rows};
+use super::{
+    super::weights::{Weights, weighted},
+    AXES, Extent, PAIRS, Window, rows,
+};
 use crate::{
+    Weighting,
     kernels::cpu::{
         Accumulator, Element, check_length,
         plan::{AHEAD, TASK},
-        share::{filled, share},
+        share::{filled, share, zeroed},
         simd::{LANES, specialized, vectorized},
         traverse::{Coordinate, Here, Index, Slot, Source},
     },
@@ -24,7 +28,7 @@ struct Slope<A> {
     second: [f64; PAIRS.len()],
     /// The mean of the quadratic form, which is taken off it.
     mean: f64,
-    /// `beta / sum`.
+    /// `rate / sum`.
     scale: A,
     /// Whether the map has no softmax, or its upstream gradient is not finite.
     broken: bool,
@@ -33,7 +37,7 @@ struct Slope<A> {
 }
 
 impl<A: Accumulator> Slope<A> {
-    fn new<T: Element<Accumulator = A>>(state: &[A], grad: &[T], beta: Beta<A>) -> Self {
+    fn new<T: Element<Accumulator = A>>(state: &[A], grad: &[T], rate: f64) -> Self {
         let at = |entry: usize| state[entry].to_f64();
         let mut second = [0.0; PAIRS.len()];
         let mut mean = 0.0;
@@ -44,7 +48,7 @@ impl<A: Accumulator> Slope<A> {
         let finite = |grad: &T| grad.widen().to_f64().is_finite();
         Self {
             max: state[0],
-            scale: A::from_f64(beta.wide / at(1)),
+            scale: A::from_f64(rate / at(1)),
             broken: at(1).is_nan() || !grad.iter().all(finite),
             none: grad.iter().all(|grad| *grad == T::ZERO),
             center: std::array::from_fn(|axis| at(2 + axis) as i64),
@@ -69,37 +73,79 @@ impl<A: Accumulator> Slope<A> {
         .map(A::from_f64)
     }
 
-    /// The slope at a value, at this distance from the mean along the row. The weight comes first:
+    /// The slope at a value, at this distance from the mean along the row. Its growth comes first:
     /// where it is 0, the product stays 0 however large beta is.
     #[inline(always)]
-    fn at<const FMA: bool, const FLAT: bool, const BROKEN: bool>(
+    fn at<W: Weights<A>, const FMA: bool, const FLAT: bool, const BROKEN: bool>(
         &self,
         value: A,
         distance: A,
         [a, b, c]: [A; 3],
-        beta: Beta<A>,
+        weights: W,
     ) -> A {
         if BROKEN && (self.none || value == A::NEG_INFINITY) {
             return A::ZERO;
         }
-        let e = beta.weight::<FMA, FLAT>(value, self.max);
+        let growth = weights.growth::<FMA, FLAT>(value, self.max);
         let upstream = a.add(distance.mul(b.add(distance.mul(c))));
-        e.mul(upstream).mul(self.scale)
+        growth.mul(upstream).mul(self.scale)
     }
 }
 
-/// `beta * p_j * sum_k grad_k * (d moment_k / d p_j)`, less its mean.
+/// What the gradient takes from every map, in turn.
+struct Slopes<'a, T: Element> {
+    state: &'a [T::Accumulator],
+    grad: &'a [T],
+    extent: Extent,
+    covariance: bool,
+}
+
+impl<T: Element> Slopes<'_, T> {
+    /// Those of so many maps.
+    fn iter(&self, maps: usize, rate: f64) -> impl Iterator<Item = Slope<T::Accumulator>> {
+        let state_len = spatial_state_len(self.covariance);
+        let grad_len = spatial_moments_len(self.covariance);
+        check_length("state", self.state.len(), maps * state_len);
+        check_length("grad", self.grad.len(), maps * grad_len);
+        let numbers = self.state.chunks_exact(state_len);
+        let numbers = numbers.zip(self.grad.chunks_exact(grad_len));
+        numbers.map(move |(state, grad)| Slope::new(state, grad, rate))
+    }
+}
+
+/// `growth_j / sum * sum_k grad_k * (d moment_k / d p_j)`, less its mean.
 pub(crate) fn backward<T: Element>(
     heatmaps: &[T],
     state: &[T::Accumulator],
     grad: &[T],
     extent: Extent,
     covariance: bool,
-    beta: f64,
+    weighting: Weighting,
 ) -> Vec<T> {
-    let fill = |out: &mut [_]| gradient(out, heatmaps, state, grad, extent, covariance, beta);
-    // SAFETY: `gradient` goes over all parts of all maps, and writes every element of each.
-    unsafe { filled(heatmaps.len(), fill) }
+    let slopes = Slopes {
+        state,
+        grad,
+        extent,
+        covariance,
+    };
+    weighted!(weighting, weights => match extent.window(weighting) {
+        None => {
+            let fill = |out: &mut [_]| gradient(out, heatmaps, &slopes, weights);
+            // SAFETY: `gradient` goes over all parts of all maps, and writes every element of each.
+            unsafe { filled(heatmaps.len(), fill) }
+        }
+        Some(radius) => {
+            let mut out = zeroed(heatmaps.len(), extent.len());
+            let maps = out.chunks_exact_mut(extent.len());
+            let maps = maps.zip(heatmaps.chunks_exact(extent.len()));
+            let slopes = slopes.iter(maps.len(), Weights::<T::Accumulator>::rate(weights));
+            share(maps.zip(slopes), heatmaps.len(), |((out, map), slope)| {
+                let (window, inside) = gradient_of_window(map, extent, radius, slope, weights);
+                window.put(&inside, out);
+            });
+            out
+        }
+    })
 }
 
 /// [`backward`], which takes the place of the heatmaps: no memory of its own.
@@ -109,87 +155,120 @@ pub(crate) fn backward_in_place<T: Element>(
     grad: &[T],
     extent: Extent,
     covariance: bool,
-    beta: f64,
+    weighting: Weighting,
 ) {
-    gradient(heatmaps, Here, state, grad, extent, covariance, beta);
+    let slopes = Slopes {
+        state,
+        grad,
+        extent,
+        covariance,
+    };
+    weighted!(weighting, weights => match extent.window(weighting) {
+        None => gradient(heatmaps, Here, &slopes, weights),
+        Some(radius) => {
+            let elements = heatmaps.len();
+            let maps = heatmaps.chunks_exact_mut(extent.len());
+            let slopes = slopes.iter(maps.len(), Weights::<T::Accumulator>::rate(weights));
+            share(maps.zip(slopes), elements, |(map, slope)| {
+                let (window, inside) = gradient_of_window(map, extent, radius, slope, weights);
+                map.fill(T::ZERO);
+                window.put(&inside, map);
+            });
+        }
+    });
 }
 
-fn gradient<T, S, L>(
-    out: &mut [S],
-    heatmaps: L,
-    state: &[T::Accumulator],
-    grad: &[T],
+/// The gradient in the window of a map, as in a map of its own. A map without a softmax is all window.
+fn gradient_of_window<T: Element, W: Weights<T::Accumulator>>(
+    map: &[T],
     extent: Extent,
-    covariance: bool,
-    beta: f64,
-) where
+    radius: usize,
+    mut slope: Slope<T::Accumulator>,
+    weights: W,
+) -> (Window, Vec<T>) {
+    let window = if slope.broken {
+        Window::about(extent, 0, extent.len())
+    } else {
+        Window::about(extent, extent.place(slope.center), radius)
+    };
+    for (center, first) in slope.center.iter_mut().zip(window.first) {
+        *center -= first as i64;
+    }
+    let mut inside = window.of(map);
+    gradient_part(&mut inside, Here, 0, window.extent, slope, weights);
+    (window, inside)
+}
+
+fn gradient<T, S, L, W>(out: &mut [S], heatmaps: L, slopes: &Slopes<T>, weights: W)
+where
     T: Element,
     S: Slot<T>,
     L: Source<T, S>,
+    W: Weights<T::Accumulator>,
 {
-    let beta = Beta::new(beta);
+    let extent = slopes.extent;
     let length = extent.len();
     let elements = out.len();
-    let maps = elements / length;
-    check_length("heatmaps", elements, maps * length);
-    check_length("state", state.len(), maps * spatial_state_len(covariance));
-    check_length("grad", grad.len(), maps * spatial_moments_len(covariance));
-    let states = state.chunks_exact(spatial_state_len(covariance));
-    let grads = grad.chunks_exact(spatial_moments_len(covariance));
-    let maps = out.chunks_exact_mut(length).zip(states.zip(grads));
-    let tasks = maps.enumerate().flat_map(|(map, (out, (state, grad)))| {
-        let slope = Slope::new(state, grad, beta);
-        let parts = out.chunks_mut(TASK).enumerate();
-        parts.map(move |(part, out)| (map * length, part * TASK, out, slope))
-    });
+    check_length("heatmaps", elements, elements / length * length);
+    let maps = out.chunks_exact_mut(length);
+    let slopes = slopes.iter(maps.len(), weights.rate());
+    let tasks = maps
+        .zip(slopes)
+        .enumerate()
+        .flat_map(|(map, (out, slope))| {
+            let parts = out.chunks_mut(TASK).enumerate();
+            parts.map(move |(part, out)| (map * length, part * TASK, out, slope))
+        });
     share(tasks, elements, |(map, start, out, slope)| {
         let heatmap = heatmaps.part(map + start, out.len());
-        gradient_part(out, heatmap, start, extent, slope, beta);
+        gradient_part(out, heatmap, start, extent, slope, weights);
     });
 }
 
 vectorized! {
-    fn gradient_part<T, S, L>(
+    fn gradient_part<T, S, L, W>(
         out: &mut [S],
         heatmap: L,
         start: usize,
         extent: Extent,
         slope: Slope<T::Accumulator>,
-        beta: Beta<T::Accumulator>,
+        weights: W,
     ) where
         T: Element,
         S: Slot<T>,
         L: Source<T, S>,
+        W: Weights<T::Accumulator>,
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
         if slope.broken {
             specialized!(
                 fma,
-                beta,
-                gradient_rows::<T, S, L, true>(out, heatmap, start, extent, slope, beta)
+                weights,
+                gradient_rows::<T, S, L, W, true>(out, heatmap, start, extent, slope, weights)
             );
         } else {
             specialized!(
                 fma,
-                beta,
-                gradient_rows::<T, S, L, false>(out, heatmap, start, extent, slope, beta)
+                weights,
+                gradient_rows::<T, S, L, W, false>(out, heatmap, start, extent, slope, weights)
             );
         }
     }
 }
 
 #[inline(always)]
-fn gradient_rows<T, S, L, const BROKEN: bool, const FMA: bool, const FLAT: bool>(
+fn gradient_rows<T, S, L, W, const BROKEN: bool, const FMA: bool, const FLAT: bool>(
     out: &mut [S],
     heatmap: L,
     start: usize,
     extent: Extent,
     slope: Slope<T::Accumulator>,
-    beta: Beta<T::Accumulator>,
+    weights: W,
 ) where
     T: Element,
     S: Slot<T>,
     L: Source<T, S>,
+    W: Weights<T::Accumulator>,
 {
     let offset = T::Accumulator::from_f64(slope.offset[0]);
     for (begin, length, [x, y, z]) in rows(start, out.len(), extent, slope.center) {
@@ -204,7 +283,8 @@ fn gradient_rows<T, S, L, const BROKEN: bool, const FMA: bool, const FLAT: bool>
             let values = heatmap.chunk(index * LANES, out);
             for lane in 0..LANES {
                 let distance = distances[lane].sub(offset);
-                let value = slope.at::<FMA, FLAT, BROKEN>(values[lane], distance, upstream, beta);
+                let value =
+                    slope.at::<W, FMA, FLAT, BROKEN>(values[lane], distance, upstream, weights);
                 out[lane].put(T::narrow(value));
             }
         }
@@ -214,7 +294,7 @@ fn gradient_rows<T, S, L, const BROKEN: bool, const FMA: bool, const FLAT: bool>
             for lane in 0..LANES {
                 let distance = next[lane].sub(offset);
                 slopes[lane] =
-                    slope.at::<FMA, FLAT, BROKEN>(values[lane], distance, upstream, beta);
+                    slope.at::<W, FMA, FLAT, BROKEN>(values[lane], distance, upstream, weights);
             }
             for (out, slope) in rest.iter_mut().zip(slopes) {
                 out.put(T::narrow(slope));

@@ -2,13 +2,20 @@
 
 use multiversion::target::target_cfg_f;
 
-use super::{super::softmax::Beta, AXES, Extent, PAIRS, rows};
+use super::{
+    super::weights::{Weights, weighted},
+    AXES, Extent, PAIRS, Window, rows,
+};
 use crate::{
+    Weighting,
     kernels::cpu::{
-        Accumulator, Element, Lines,
+        Accumulator, Element,
         plan::{AHEAD, BLOCK},
+        share::share,
         simd::{LANES, filled_up, prefetch, specialized, total, vectorized, widened},
-        traverse::{Block, Coordinate, Index, finite_max, peak_of, pieces, reduce_pieces},
+        traverse::{
+            Block, Coordinate, Index, finite_max, peak_indices, peak_of, pieces, reduce_pieces,
+        },
     },
     ops::{spatial_moments_len, spatial_state_len},
 };
@@ -36,14 +43,14 @@ impl Sums {
 
     /// The same sums about a larger maximum elsewhere.
     #[inline(always)]
-    fn raised<A: Accumulator>(
+    fn raised<A: Accumulator, W: Weights<A>>(
         self,
         max: f64,
         argmax: usize,
         extent: Extent,
-        beta: Beta<A>,
+        weights: W,
     ) -> Self {
-        let scale = beta.rescale(self.max, max);
+        let scale = weights.rescale(self.max, max);
         let (old, new) = (extent.position(self.argmax), extent.position(argmax));
         let shift: [f64; AXES] = std::array::from_fn(|axis| (old[axis] - new[axis]) as f64);
         let mut second = [0.0; PAIRS.len()];
@@ -71,13 +78,13 @@ impl Sums {
     }
 
     /// The sums of both parts, of which `self` comes first in the map.
-    fn merge<A: Accumulator>(self, later: Self, extent: Extent, beta: Beta<A>) -> Self {
+    fn merge<A: Accumulator, W: Weights<A>>(self, later: Self, extent: Extent, weights: W) -> Self {
         let (mut top, low) = if later.max > self.max {
             (later, self)
         } else {
             (self, later)
         };
-        top.add(&low.raised(top.max, top.argmax, extent, beta));
+        top.add(&low.raised(top.max, top.argmax, extent, weights));
         top
     }
 }
@@ -88,28 +95,62 @@ pub(crate) fn forward<T: Element>(
     heatmaps: &[T],
     extent: Extent,
     covariance: bool,
-    beta: f64,
+    weighting: Weighting,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
-    let beta = Beta::new(beta);
-    let maps = Lines {
-        outer: heatmaps.len() / extent.len(),
-        n: extent.len(),
-        inner: 1,
-    };
-    let sums = reduce_pieces(
-        maps,
-        pieces(heatmaps, maps),
-        Sums::EMPTY,
-        |piece, start, sums| sums[0] = reduce(piece, start, extent, covariance, beta),
-        |total, piece| total.merge(piece, extent, beta),
-    );
-
+    let maps = extent.maps(heatmaps);
+    let sums = weighted!(weighting, weights => match extent.window(weighting) {
+        None => sums_of_maps(heatmaps, extent, covariance, weights),
+        Some(radius) => sums_of_windows(heatmaps, extent, radius, covariance, weights),
+    });
     let mut moments = Vec::with_capacity(maps.outer * spatial_moments_len(covariance));
     let mut state = Vec::with_capacity(maps.outer * spatial_state_len(covariance));
     for total in sums {
         finish(total, extent, covariance, &mut moments, &mut state);
     }
     (moments, state)
+}
+
+fn sums_of_maps<T: Element, W: Weights<T::Accumulator>>(
+    heatmaps: &[T],
+    extent: Extent,
+    covariance: bool,
+    weights: W,
+) -> Vec<Sums> {
+    let maps = extent.maps(heatmaps);
+    reduce_pieces(
+        maps,
+        pieces(heatmaps, maps),
+        Sums::EMPTY,
+        |piece, start, sums| sums[0] = reduce(piece, start, extent, covariance, weights),
+        |total, piece| total.merge(piece, extent, weights),
+    )
+}
+
+/// Of the windows about the first maximum of every map, each as a map of its own.
+fn sums_of_windows<T: Element, W: Weights<T::Accumulator>>(
+    heatmaps: &[T],
+    extent: Extent,
+    radius: usize,
+    covariance: bool,
+    weights: W,
+) -> Vec<Sums> {
+    let peaks = peak_indices(heatmaps, extent.maps(heatmaps));
+    let maps = heatmaps.chunks_exact(extent.len()).zip(peaks);
+    let mut sums = vec![Sums::EMPTY; maps.len()];
+    let elements = sums.len() * extent.len().min((2 * radius + 1).pow(2));
+    share(
+        sums.iter_mut().zip(maps),
+        elements,
+        |(sums, (map, peak))| {
+            let window = Window::about(extent, peak, radius);
+            let inside = reduce(&window.of(map), 0, window.extent, covariance, weights);
+            *sums = Sums {
+                argmax: window.place(inside.argmax),
+                ..inside
+            };
+        },
+    );
+    sums
 }
 
 fn finish<T: Element>(
@@ -119,7 +160,7 @@ fn finish<T: Element>(
     moments: &mut Vec<T>,
     state: &mut Vec<T::Accumulator>,
 ) {
-    if sums.max == f64::NEG_INFINITY || sums.sum.is_nan() {
+    if sums.max == f64::NEG_INFINITY || !sums.sum.is_finite() || sums.sum == 0.0 {
         moments.extend((0..spatial_moments_len(covariance)).map(|_| T::round(f64::NAN)));
         state.extend((0..spatial_state_len(covariance)).map(|_| T::Accumulator::NAN));
         return;
@@ -144,25 +185,25 @@ fn finish<T: Element>(
 }
 
 vectorized! {
-    fn reduce<T: Element>(
+    fn reduce<T: Element, W: Weights<T::Accumulator>>(
         piece: &[T],
         start: usize,
         extent: Extent,
         covariance: bool,
-        beta: Beta<T::Accumulator>,
+        weights: W,
     ) -> Sums {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
         if covariance {
             specialized!(
                 fma,
-                beta,
-                reduce_body::<T, true>(piece, start, extent, beta)
+                weights,
+                reduce_body::<T, W, true>(piece, start, extent, weights)
             )
         } else {
             specialized!(
                 fma,
-                beta,
-                reduce_body::<T, false>(piece, start, extent, beta)
+                weights,
+                reduce_body::<T, W, false>(piece, start, extent, weights)
             )
         }
     }
@@ -170,20 +211,26 @@ vectorized! {
 
 /// Reduces a piece of a map that starts at index `start` of it.
 #[inline(always)]
-fn reduce_body<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bool>(
+fn reduce_body<
+    T: Element,
+    W: Weights<T::Accumulator>,
+    const COVARIANCE: bool,
+    const FMA: bool,
+    const FLAT: bool,
+>(
     piece: &[T],
     start: usize,
     extent: Extent,
-    beta: Beta<T::Accumulator>,
+    weights: W,
 ) -> Sums {
     let mut total = Sums::EMPTY;
     for (block_index, block) in piece.chunks(BLOCK).enumerate() {
         let start = start + block_index * BLOCK;
         let (max, place) = peak_of(Block::new(block));
         if max.to_f64() > total.max {
-            total = total.raised(max.to_f64(), start + place, extent, beta);
+            total = total.raised(max.to_f64(), start + place, extent, weights);
         }
-        let sums = sum_block::<T, COVARIANCE, FMA, FLAT>(block, start, extent, total, beta);
+        let sums = sum_block::<T, W, COVARIANCE, FMA, FLAT>(block, start, extent, total, weights);
         total.add(&sums);
     }
     total
@@ -191,12 +238,18 @@ fn reduce_body<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: 
 
 /// The sums of the weights of a block that starts at index `start`, about the argmax of `total`.
 #[inline(always)]
-fn sum_block<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bool>(
+fn sum_block<
+    T: Element,
+    W: Weights<T::Accumulator>,
+    const COVARIANCE: bool,
+    const FMA: bool,
+    const FLAT: bool,
+>(
     block: &[T],
     start: usize,
     extent: Extent,
     about: Sums,
-    beta: Beta<T::Accumulator>,
+    weights: W,
 ) -> Sums {
     let zero = [T::Accumulator::ZERO; LANES];
     // A map of masks so far weighs nothing, but a NaN in it must not be lost.
@@ -211,10 +264,10 @@ fn sum_block<T: Element, const COVARIANCE: bool, const FMA: bool, const FLAT: bo
         for chunk in chunks {
             prefetch(chunk, AHEAD);
             let distances = Index.distances(&mut next, 0, T::Accumulator::ZERO);
-            row.observe::<COVARIANCE, FMA, FLAT>(widened(chunk), distances, max, beta);
+            row.observe::<W, COVARIANCE, FMA, FLAT>(widened(chunk), distances, max, weights);
         }
         if !rest.is_empty() {
-            row.observe::<COVARIANCE, FMA, FLAT>(filled_up(rest), next, max, beta);
+            row.observe::<W, COVARIANCE, FMA, FLAT>(filled_up(rest), next, max, weights);
         }
 
         let y = T::Accumulator::from_i32(y as i32);
@@ -270,15 +323,15 @@ impl<A: Accumulator> Row<A> {
     };
 
     #[inline(always)]
-    fn observe<const COVARIANCE: bool, const FMA: bool, const FLAT: bool>(
+    fn observe<W: Weights<A>, const COVARIANCE: bool, const FMA: bool, const FLAT: bool>(
         &mut self,
         values: [A; LANES],
         distances: [A; LANES],
         max: A,
-        beta: Beta<A>,
+        weights: W,
     ) {
         for lane in 0..LANES {
-            let e = beta.weight::<FMA, FLAT>(values[lane], max);
+            let e = weights.weight::<FMA, FLAT>(values[lane], max);
             let distance = distances[lane];
             self.sum[lane] = self.sum[lane].add(e);
             self.x[lane] = e.mul_add::<FMA>(distance, self.x[lane]);

@@ -9,7 +9,7 @@ mod forward;
 pub(crate) use backward::{backward, backward_in_place};
 pub(crate) use forward::forward;
 
-use crate::ops::SPATIAL_AXES as AXES;
+use crate::{Weighting, kernels::cpu::Lines, ops::SPATIAL_AXES as AXES};
 
 /// Pairs of axes in the order of the covariances: xx, xy, xz, yy, yz, zz.
 const PAIRS: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
@@ -31,6 +31,22 @@ impl Extent {
         self.0.iter().product()
     }
 
+    /// Of as many maps as there are.
+    fn maps<T>(self, heatmaps: &[T]) -> Lines {
+        Lines {
+            outer: heatmaps.len() / self.len(),
+            n: self.len(),
+            inner: 1,
+        }
+    }
+
+    /// The radius of the window, if it does not cover every map.
+    fn window(self, weighting: Weighting) -> Option<usize> {
+        let Self(sizes) = self;
+        let radius = weighting.radius?;
+        sizes.iter().any(|size| radius < size - 1).then_some(radius)
+    }
+
     fn position(self, index: usize) -> [i64; AXES] {
         let [width, height, _] = self.0;
         let position = [
@@ -39,6 +55,67 @@ impl Extent {
             index / width / height,
         ];
         position.map(|coordinate| coordinate as i64)
+    }
+
+    /// The inverse of [`position`](Self::position).
+    fn place(self, position: [i64; AXES]) -> usize {
+        let [width, height, _] = self.0;
+        let [x, y, z] = position.map(|coordinate| coordinate as usize);
+        (z * height + y) * width + x
+    }
+}
+
+/// A part of every map, of an extent of its own.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    whole: Extent,
+    first: [usize; AXES],
+    extent: Extent,
+}
+
+impl Window {
+    /// Within `radius` of a place, along each axis.
+    fn about(whole: Extent, place: usize, radius: usize) -> Self {
+        let center = whole.position(place).map(|coordinate| coordinate as usize);
+        let first = center.map(|center| center.saturating_sub(radius));
+        let extent = std::array::from_fn(|axis| {
+            let end = center[axis].saturating_add(radius).saturating_add(1);
+            end.min(whole.0[axis]) - first[axis]
+        });
+        Self {
+            whole,
+            first,
+            extent: Extent(extent),
+        }
+    }
+
+    /// Where the rows of the window begin in the map, in turn.
+    fn rows(self) -> impl Iterator<Item = usize> {
+        let [x, y, z] = self.first.map(|coordinate| coordinate as i64);
+        let [_, rows, layers] = self.extent.0.map(|size| size as i64);
+        (z..z + layers).flat_map(move |z| (y..y + rows).map(move |y| self.whole.place([x, y, z])))
+    }
+
+    /// What is in the window of a map.
+    fn of<T: Copy>(self, map: &[T]) -> Vec<T> {
+        let [width, ..] = self.extent.0;
+        let rows = self.rows().map(|row| &map[row..][..width]);
+        rows.flatten().copied().collect()
+    }
+
+    /// Puts it there.
+    fn put<T: Copy>(self, inside: &[T], map: &mut [T]) {
+        let [width, ..] = self.extent.0;
+        for (row, inside) in self.rows().zip(inside.chunks_exact(width)) {
+            map[row..][..width].copy_from_slice(inside);
+        }
+    }
+
+    /// Where a place of the window is in the map.
+    fn place(self, inside: usize) -> usize {
+        let inside = self.extent.position(inside);
+        let position = std::array::from_fn(|axis| inside[axis] + self.first[axis] as i64);
+        self.whole.place(position)
     }
 }
 

@@ -1,8 +1,5 @@
 use burn::tensor::Device;
-use burn_argmax::{
-    Coordinates, debiased_soft_argmax, debiased_spatial_soft_argmax, soft_argmax,
-    spatial_soft_argmax, windowed_soft_argmax, windowed_spatial_soft_argmax,
-};
+use burn_argmax::{Coordinates, Weighting, soft_argmax, spatial_soft_argmax};
 use burn_argmax_tests::{
     check::{assert_exact, assert_within},
     data::{tensor, uniform, values, widen},
@@ -24,8 +21,8 @@ fn errors_on_a_line(center: f64, beta: f64, device: &Device) -> [f64; 3] {
     let x = || tensor(&line, [1, 64], device);
     [
         soft_argmax(x(), 1, beta),
-        windowed_soft_argmax(x(), 1, beta, 4),
-        debiased_soft_argmax(x(), 1, beta),
+        soft_argmax(x(), 1, Weighting::softmax(beta).within(4)),
+        soft_argmax(x(), 1, Weighting::softmax(beta).above(0.0)),
     ]
     .map(|got| values(got)[0] - center)
 }
@@ -75,21 +72,24 @@ fn images_too() {
         (got[0] - x).hypot(got[1] - y)
     };
     let plain = error(spatial_soft_argmax(heatmaps(), 1.0, Coordinates::Index));
-    let windowed = error(windowed_spatial_soft_argmax(
+    let windowed = error(spatial_soft_argmax(
         heatmaps(),
-        1.0,
-        4,
+        Weighting::softmax(1.0).within(4),
         Coordinates::Index,
     ));
-    let debiased = error(debiased_spatial_soft_argmax(
+    let debiased = error(spatial_soft_argmax(
         heatmaps(),
-        1.0,
+        Weighting::softmax(1.0).above(0.0),
         Coordinates::Index,
     ));
     println!("{plain} {windowed} {debiased}");
     assert!(plain > 1.0 && windowed < 0.3 && debiased < 2e-3);
 
-    let units = debiased_spatial_soft_argmax(heatmaps(), 1.0, Coordinates::CellCenters);
+    let units = spatial_soft_argmax(
+        heatmaps(),
+        Weighting::softmax(1.0).above(0.0),
+        Coordinates::CellCenters,
+    );
     let want = [(2.0 * x + 1.0) / 40.0 - 1.0, (2.0 * y + 1.0) / 48.0 - 1.0];
     assert_within(&values(units), &want, |_| 1e-4);
 }
@@ -110,10 +110,14 @@ fn the_window_is_a_mask() {
             oracle::soft_argmax(&window, 0.7)
         })
         .collect();
-    let rows = windowed_soft_argmax(tensor(&x, [5, 20], &device), -1, 0.7, 3);
+    let rows = soft_argmax(
+        tensor(&x, [5, 20], &device),
+        -1,
+        Weighting::softmax(0.7).within(3),
+    );
     assert_within(&values(rows), &want, |_| 1e-5);
     let columns = tensor(&x, [5, 20], &device).swap_dims(0, 1);
-    let columns = windowed_soft_argmax(columns, 0, 0.7, 3);
+    let columns = soft_argmax(columns, 0, Weighting::softmax(0.7).within(3));
     assert_within(&values(columns), &want, |_| 1e-5);
 }
 
@@ -123,8 +127,11 @@ fn a_wide_window_is_the_whole() {
     let x = uniform(8, 2 * 3 * 5 * 7);
     let heatmaps = || tensor(&x, [2, 3, 5, 7], &device);
     let whole = spatial_soft_argmax(heatmaps(), 1.0, Coordinates::AlignCorners);
-    let windowed =
-        windowed_spatial_soft_argmax(heatmaps(), 1.0, usize::MAX, Coordinates::AlignCorners);
+    let windowed = spatial_soft_argmax(
+        heatmaps(),
+        Weighting::softmax(1.0).within(usize::MAX),
+        Coordinates::AlignCorners,
+    );
     assert_exact(&values(windowed), &values(whole));
 }
 
@@ -141,10 +148,10 @@ fn broken_rows_and_flat_rows() {
     ];
     let x = || tensor(&rows.concat(), [5, 5], &device);
     let nan = f64::NAN;
-    let windowed = values(windowed_soft_argmax(x(), 1, 1.0, 1));
+    let windowed = values(soft_argmax(x(), 1, Weighting::softmax(1.0).within(1)));
     assert_exact(&windowed[..3], &[nan; 3]);
     assert_exact(&windowed[4..], &[2.0]);
-    let debiased = values(debiased_soft_argmax(x(), 1, 1.0));
+    let debiased = values(soft_argmax(x(), 1, Weighting::softmax(1.0).above(0.0)));
     assert_exact(&debiased[..3], &[nan; 3]);
     assert_within(&debiased[3..], &[2.0, 3.0], |_| 1e-5);
 }

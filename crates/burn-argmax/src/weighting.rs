@@ -1,0 +1,148 @@
+use burn_core::tensor::DType;
+use half::{bf16, f16};
+use serde::{Deserialize, Serialize};
+
+/// How scores become weights, whose average an operator takes.
+///
+/// | | weight of a score `x` | for |
+/// |---|---|---|
+/// | [`softmax(beta)`](Weighting::softmax), or a number | `exp(beta * x)` | logits |
+/// | [`.within(radius)`](Weighting::within) | the same near the first maximum, 0 elsewhere | several peaks |
+/// | [`.above(level)`](Weighting::above) | `max(exp(beta * (x - level)) - 1, 0)` | heatmaps over a background |
+/// | [`given()`](Weighting::given) | `x` | probabilities, masses |
+///
+/// Weights are divided by their sum. A score of `-inf` is a mask: it weighs nothing.
+///
+/// A number is the `beta` of a softmax, so that the usual call is short.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use burn_argmax::{Weighting, soft_argmax};
+///
+/// let device = Device::flex();
+/// let x = || Tensor::<2>::from_floats([[0.0, 2.0, 0.0, 0.0, 0.0, 1.9]], &device);
+/// let index = |weighting: Weighting| soft_argmax(x(), 1, weighting).into_scalar::<f32>();
+///
+/// // The background and the second peak draw the index from 1 ...
+/// assert!(index(Weighting::softmax(1.0)) > 2.5);
+/// // ... the background does not within a window,
+/// assert_eq!(index(Weighting::softmax(1.0).within(1)), 1.0);
+/// // and above a level only what rises weighs.
+/// let x = Tensor::<2>::from_floats([[0.0, 2.0, 0.0, 0.0, 0.0, 0.0]], &device);
+/// let index = soft_argmax(x, 1, Weighting::softmax(1.0).above(0.0));
+/// assert_eq!(index.into_scalar::<f32>(), 1.0);
+/// // Weights of one's own: the center of mass.
+/// let p = Tensor::<2>::from_floats([[0.0, 0.25, 0.75, 0.0]], &device);
+/// assert_eq!(soft_argmax(p, 1, Weighting::given()).into_scalar::<f32>(), 1.75);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weighting {
+    pub(crate) weights: Weights,
+    pub(crate) radius: Option<usize>,
+}
+
+/// The weights of a whole line.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Weights {
+    Softmax { beta: f64 },
+    Above { beta: f64, level: f64 },
+    Given,
+}
+
+impl Weighting {
+    /// `exp(beta * x)`: a softmax of this inverse temperature, finite and `>= 0`. Large is sharp; at 0
+    /// every score that is no mask weighs the same.
+    pub const fn softmax(beta: f64) -> Self {
+        Self {
+            weights: Weights::Softmax { beta },
+            radius: None,
+        }
+    }
+
+    /// The scores as they are, divided by their sum: probabilities, or masses, whose center is asked
+    /// for. A line whose sum is 0 gives NaN.
+    ///
+    /// dsntnn's `dsnt` and kornia's `spatial_expectation2d` do not divide. Of maps that sum to 1 the
+    /// results are the same, and behind a softmax so are the gradients.
+    pub const fn given() -> Self {
+        Self {
+            weights: Weights::Given,
+            radius: None,
+        }
+    }
+
+    /// Only the entries within `radius`, at least 1, of the first maximum, along each axis: nothing
+    /// from far away has a part. At a border the window is cut off.
+    ///
+    /// The window moves in whole steps, so no gradient passes through its place. A NaN outside of it
+    /// still spoils its line.
+    ///
+    /// It cures the pull of other peaks, and most of that of a background (Sun et al., "Integral Human
+    /// Pose Regression", ECCV 2018, describe both).
+    pub const fn within(self, radius: usize) -> Self {
+        Self {
+            radius: Some(radius),
+            ..self
+        }
+    }
+
+    /// `max(exp(beta * (x - level)) - 1, 0)`: a background at `level`, and what is below it, weighs
+    /// nothing, however many entries it has. `beta` must be `> 0` then, and `level`, which is rounded
+    /// to the dtype of the scores, finite. A line that is nowhere above gives the plain softmax.
+    ///
+    /// At or below the level the gradient is 0, and above it that of the weight, exact.
+    ///
+    /// After Gu, Yang and Yao, "Removing the Bias of Integral Pose Regression", ICCV 2021, who take
+    /// the level to be 0; clamped here, so that the result stays within the line.
+    ///
+    /// # Panics
+    ///
+    /// For [`given`](Weighting::given) weights, of which one may take off a level before.
+    #[track_caller]
+    pub const fn above(self, level: f64) -> Self {
+        match self.weights {
+            Weights::Softmax { beta } | Weights::Above { beta, .. } => Self {
+                weights: Weights::Above { beta, level },
+                ..self
+            },
+            Weights::Given => panic!(
+                "Weighting::above: weights that are given have no background, only those of a softmax"
+            ),
+        }
+    }
+
+    /// The inverse temperature, if there is one.
+    pub const fn beta(self) -> Option<f64> {
+        match self.weights {
+            Weights::Softmax { beta } | Weights::Above { beta, .. } => Some(beta),
+            Weights::Given => None,
+        }
+    }
+
+    /// With the level that scores of a dtype are compared with.
+    pub(crate) fn rounded(self, dtype: DType) -> Self {
+        let round = |level: f64| match dtype {
+            DType::F64 => level,
+            DType::F16 => f16::from_f64(level).to_f64(),
+            DType::BF16 => bf16::from_f64(level).to_f64(),
+            _ => f64::from(level as f32),
+        };
+        let weights = match self.weights {
+            Weights::Above { beta, level } => Weights::Above {
+                beta,
+                level: round(level),
+            },
+            weights => weights,
+        };
+        Self { weights, ..self }
+    }
+}
+
+/// The `beta` of a softmax.
+impl From<f64> for Weighting {
+    fn from(beta: f64) -> Self {
+        Self::softmax(beta)
+    }
+}

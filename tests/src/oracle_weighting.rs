@@ -1,0 +1,93 @@
+//! Expected positions under any weighting, in `f64`, as the formulas read.
+
+use burn_argmax::Weighting;
+
+use crate::oracle_spatial::positions;
+
+/// The weights of a whole line.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights {
+    /// `exp(beta * x)`.
+    Softmax(f64),
+    /// `max(exp(beta * (x - level)) - 1, 0)`, of `(beta, level)`.
+    Above(f64, f64),
+    /// `x`.
+    Given,
+}
+
+/// Weights, and the radius of a window.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// Of the whole line.
+    pub weights: Weights,
+    /// Of the window, if there is one.
+    pub radius: Option<usize>,
+}
+
+impl Case {
+    /// As the operators take it.
+    pub fn weighting(self) -> Weighting {
+        let weighting = match self.weights {
+            Weights::Softmax(beta) => Weighting::softmax(beta),
+            Weights::Above(beta, level) => Weighting::softmax(beta).above(level),
+            Weights::Given => Weighting::given(),
+        };
+        match self.radius {
+            Some(radius) => weighting.within(radius),
+            None => weighting,
+        }
+    }
+
+    /// The expected position over a map, axes in the order x, y, z, and its slope along each score,
+    /// an axis at a time. A line is a map of one size.
+    pub fn expected(self, map: &[f64], sizes: &[usize]) -> (Vec<f64>, Vec<Vec<f64>>) {
+        let max = map.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let peak = map.iter().position(|&x| x == max).expect("a maximum");
+        let positions = positions(sizes);
+        let inside = |at: &[f64]| match self.radius {
+            Some(radius) => {
+                let mut axes = at.iter().zip(&positions[peak]);
+                axes.all(|(x, center)| (x - center).abs() <= radius as f64)
+            }
+            None => true,
+        };
+        // Over the weight of the maximum: a weight, and how it grows with its score.
+        let weigh = |x: f64| match self.weights {
+            _ if x == f64::NEG_INFINITY => (0.0, 0.0),
+            Weights::Above(beta, level) if max > level => {
+                let share = (beta * (x - max)).exp();
+                let less = -(-beta * (x - level)).exp_m1();
+                match x > level {
+                    true => (share * less, beta * share),
+                    false => (0.0, 0.0),
+                }
+            }
+            Weights::Softmax(beta) | Weights::Above(beta, _) => {
+                let share = (beta * (x - max)).exp();
+                (share, beta * share)
+            }
+            Weights::Given => (x, 1.0),
+        };
+        let weighed: Vec<(f64, f64)> = map
+            .iter()
+            .zip(&positions)
+            .map(|(&x, at)| if inside(at) { weigh(x) } else { (0.0, 0.0) })
+            .collect();
+        let sum: f64 = weighed.iter().map(|(weight, _)| weight).sum();
+        let axes = 0..sizes.len();
+        axes.map(|axis| {
+            let distance = |place: usize| positions[place][axis] - positions[peak][axis];
+            let offset = weighed
+                .iter()
+                .enumerate()
+                .map(|(place, (weight, _))| weight * distance(place))
+                .sum::<f64>()
+                / sum;
+            let slopes = weighed.iter().enumerate();
+            let slopes =
+                slopes.map(|(place, (_, growth))| growth * (distance(place) - offset) / sum);
+            (positions[peak][axis] + offset, slopes.collect())
+        })
+        .unzip()
+    }
+}
