@@ -9,12 +9,12 @@ impl ArgmaxOps for CubeBackend {
         dim: usize,
         weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        match weighting {
-            Weighting {
-                weights: Weights::Softmax { beta },
-                radius: None,
-            } => cube::soft_argmax_forward(logits, dim, beta),
-            _ => composed::soft_argmax_forward::<Self>(logits, dim, weighting),
+        let logits = cube::lines_within(logits, dim, weighting.radius);
+        match weighting.weights {
+            Weights::Given => {
+                composed::soft_argmax_forward::<Self>(logits, dim, Weighting::given())
+            }
+            weights => cube::soft_argmax_forward(logits, dim, weights),
         }
     }
 
@@ -25,12 +25,12 @@ impl ArgmaxOps for CubeBackend {
         dim: usize,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        match weighting {
-            Weighting {
-                weights: Weights::Softmax { beta },
-                radius: None,
-            } => cube::soft_argmax_backward(logits, state, grad, dim, beta),
-            _ => composed::soft_argmax_backward::<Self>(logits, state, grad, dim, weighting),
+        let logits = cube::lines_within(logits, dim, weighting.radius);
+        match weighting.weights {
+            Weights::Given => {
+                composed::soft_argmax_backward::<Self>(logits, state, grad, dim, Weighting::given())
+            }
+            weights => cube::soft_argmax_backward(logits, state, grad, dim, weights),
         }
     }
 
@@ -52,12 +52,12 @@ impl ArgmaxOps for CubeBackend {
         covariance: bool,
         weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        match weighting {
-            Weighting {
-                weights: Weights::Softmax { beta },
-                radius: None,
-            } => cube::spatial_moments_forward(heatmaps, covariance, beta),
-            _ => composed::spatial_moments_forward::<Self>(heatmaps, covariance, weighting),
+        let heatmaps = cube::maps_within(heatmaps, weighting.radius);
+        match weighting.weights {
+            Weights::Given => {
+                composed::spatial_moments_forward::<Self>(heatmaps, covariance, Weighting::given())
+            }
+            weights => cube::spatial_moments_forward(heatmaps, covariance, weights),
         }
     }
 
@@ -68,14 +68,16 @@ impl ArgmaxOps for CubeBackend {
         covariance: bool,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        match weighting {
-            Weighting {
-                weights: Weights::Softmax { beta },
-                radius: None,
-            } => cube::spatial_moments_backward(heatmaps, state, grad, covariance, beta),
-            _ => composed::spatial_moments_backward::<Self>(
-                heatmaps, state, grad, covariance, weighting,
+        let heatmaps = cube::maps_within(heatmaps, weighting.radius);
+        match weighting.weights {
+            Weights::Given => composed::spatial_moments_backward::<Self>(
+                heatmaps,
+                state,
+                grad,
+                covariance,
+                Weighting::given(),
             ),
+            weights => cube::spatial_moments_backward(heatmaps, state, grad, covariance, weights),
         }
     }
 

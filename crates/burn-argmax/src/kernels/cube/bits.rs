@@ -18,7 +18,7 @@ pub(super) struct Kind<N: Size> {
 
 /// The bits of positive infinity.
 #[cube]
-fn infinity<K: Int>() -> K {
+pub(super) fn infinity<K: Int>() -> K {
     let size = K::size().comptime();
     if comptime!(size == 8) {
         K::from_int(0x7ff0_0000_0000_0000_i64)

@@ -10,8 +10,12 @@ use burn_cubecl::{
     tensor::CubeTensor,
 };
 
-use super::layout::{Layout, Strides};
+use super::{
+    layout::{Layout, Strides},
+    softmax::WeightsLaunch,
+};
 use crate::composed::{accumulator_dtype, accumulator_max, with_dim_size};
+use crate::weighting;
 
 /// Indices are `i32` on the device, and a float that they are rounded to must still fit.
 const MAX_LENGTH: usize = 1 << 30;
@@ -151,10 +155,26 @@ impl Lines {
         [self.dtype, self.accumulator, self.bits].map(dtype_to_elem_type)
     }
 
-    /// The inverse temperature, kept finite.
-    pub(super) fn beta(&self, beta: f64) -> InputScalar {
+    /// How scores become weights.
+    ///
+    /// # Panics
+    ///
+    /// If the weights are given: those are not computed.
+    pub(super) fn weights(&self, weights: weighting::Weights) -> WeightsLaunch {
+        let (beta, level, background) = match weights {
+            weighting::Weights::Softmax { beta } => (beta, 0.0, false),
+            // With a smaller beta, which gives the same, weights would vanish.
+            weighting::Weights::Above { beta, level } => (beta.max(1e-36), level, true),
+            weighting::Weights::Given => panic!("burn-argmax: {}: weights are given", self.op),
+        };
         let beta = beta.min(accumulator_max(self.dtype));
-        InputScalar::new(beta, dtype_to_elem_type(self.accumulator))
+        let scalar = |value| InputScalar::new(value, dtype_to_elem_type(self.accumulator));
+        WeightsLaunch::new(scalar(beta), scalar(level), background)
+    }
+
+    /// The score of a mask, from the host for the same reason as [`nan`](Lines::nan).
+    pub(super) fn mask(&self) -> InputScalar {
+        InputScalar::new(f64::NEG_INFINITY, dtype_to_elem_type(self.accumulator))
     }
 
     /// A NaN comes from the host, as WGSL cannot spell it.
@@ -172,6 +192,8 @@ mod tests {
         soft_argmax_backward, softmax_surrogate_backward, spatial_moments_backward,
     };
 
+    const SOFTMAX: weighting::Weights = weighting::Weights::Softmax { beta: 1.0 };
+
     fn zeros(shape: &[usize]) -> CubeTensor {
         let shape = Shape::from(shape.to_vec());
         numeric::zeros(CubeDevice::default(), shape, DType::F32)
@@ -180,13 +202,13 @@ mod tests {
     #[test]
     #[should_panic(expected = "soft_argmax_backward: state has the shape")]
     fn a_state_of_other_lines() {
-        soft_argmax_backward(zeros(&[2, 16]), zeros(&[1, 4]), zeros(&[2, 1]), 1, 1.0);
+        soft_argmax_backward(zeros(&[2, 16]), zeros(&[1, 4]), zeros(&[2, 1]), 1, SOFTMAX);
     }
 
     #[test]
     #[should_panic(expected = "soft_argmax_backward: grad has the shape")]
     fn an_upstream_gradient_of_other_lines() {
-        soft_argmax_backward(zeros(&[2, 16]), zeros(&[2, 4]), zeros(&[1, 1]), 1, 1.0);
+        soft_argmax_backward(zeros(&[2, 16]), zeros(&[2, 4]), zeros(&[1, 1]), 1, SOFTMAX);
     }
 
     #[test]
@@ -199,14 +221,14 @@ mod tests {
     #[should_panic(expected = "spatial_moments_backward: state has the shape")]
     fn a_state_without_the_covariances() {
         let maps = zeros(&[2, 1, 4, 4]);
-        spatial_moments_backward(maps, zeros(&[2, 8]), zeros(&[2, 9]), true, 1.0);
+        spatial_moments_backward(maps, zeros(&[2, 8]), zeros(&[2, 9]), true, SOFTMAX);
     }
 
     #[test]
     #[should_panic(expected = "state has the shape")]
     fn a_state_of_another_dtype() {
         let state = numeric::zeros(CubeDevice::default(), [2, 4].into(), DType::I32);
-        soft_argmax_backward(zeros(&[2, 16]), state, zeros(&[2, 1]), 1, 1.0);
+        soft_argmax_backward(zeros(&[2, 16]), state, zeros(&[2, 1]), 1, SOFTMAX);
     }
 
     #[test]

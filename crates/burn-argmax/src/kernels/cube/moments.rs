@@ -1,9 +1,9 @@
-//! The softmax average of a coordinate over a line: its sums lane by lane, and what they come to.
+//! The weighted average of a coordinate over a line: its sums lane by lane, and what they come to.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::{bits::Kind, softmax::weight};
+use super::{bits::Kind, softmax::Weights};
 
 /// Softmax sums over some entries, about a center: with `w_i = exp(beta * (x_i - max))`, `sum` is
 /// `sum_i w_i` and `moment` is `sum_i (coordinate_i - center) * w_i`.
@@ -38,7 +38,7 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
     /// With one more entry in each lane: `-inf` has weight 0, NaN and `+inf` spoil the line.
     ///
     /// Of the two factors, the old sums' and the new entry's, one is 1: one `exp` gives both.
-    pub(super) fn observe<K: Int>(&mut self, x: Vector<A, N>, at: Vector<C, N>, beta: A) {
+    pub(super) fn observe<K: Int>(&mut self, x: Vector<A, N>, at: Vector<C, N>, weights: &Weights) {
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
         let one = Vector::<A, N>::new(A::new(1.0_f32));
 
@@ -54,8 +54,10 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
             Vector::new(false),
             first.or(x.greater_than(&self.max)),
         );
-        let factor = weight::<A, N>(zero - (x - self.max).abs(), beta);
-        let arriving = select_many(absent, zero, select_many(rises, one, factor));
+        let highest = select_many(rises, x, self.max);
+        let factor = weights.shrink::<A, N>(min(x, self.max), max(x, self.max));
+        let arriving = select_many(rises, one, factor) * weights.less::<A, N>(x, highest);
+        let arriving = select_many(absent, zero, arriving);
         let keep = select_many(rises, factor, one);
         let kept = self.sum * keep;
 
@@ -66,12 +68,12 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         self.moment = self.moment * keep + distance * select_many(rises, zero - kept, arriving);
         self.sum = select_many(spoiled, zero - one, kept + arriving);
         self.center = select_many(rises, at, self.center);
-        self.max = select_many(rises, x, self.max);
+        self.max = highest;
     }
 
     /// With the entries of `other`. The lower of two equal maxima's coordinates is the center, in
     /// whatever order they come.
-    pub(super) fn merge(&mut self, other: &Self, beta: A) {
+    pub(super) fn merge(&mut self, other: &Self, weights: &Weights) {
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
         let spoiled = self.sum.less_than(&zero).or(other.sum.less_than(&zero));
         let ties = other.max.equal(&self.max);
@@ -88,7 +90,7 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         let behind_max = select_many(other_leads, self.max, other.max);
         let behind_center = select_many(other_leads, self.center, other.center);
 
-        let factor = weight::<A, N>(behind_max - max, beta);
+        let factor = weights.shrink::<A, N>(behind_max, max);
         let lead_sum = select_many(other_leads, other.sum, self.sum);
         let lead_moment = select_many(other_leads, other.moment, self.moment);
         let moved_sum = select_many(other_leads, self.sum, other.sum) * factor;
@@ -175,7 +177,9 @@ impl<A: Float, N: Size> Average<A, N> {
         self.sum.greater_than(&Vector::new(A::new(0.0_f32)))
     }
 
-    pub(super) fn probability(&self, x: Vector<A, N>, beta: A) -> Vector<A, N> {
-        weight::<A, N>(x - self.max, beta) / self.sum
+    /// How the weight of a score grows, over the rate and the sum.
+    pub(super) fn growth(&self, x: Vector<A, N>, weights: &Weights) -> Vector<A, N> {
+        let power = weights.power::<A, N>(x - self.max);
+        power * weights.growth::<A, N>(x, self.max) / self.sum
     }
 }

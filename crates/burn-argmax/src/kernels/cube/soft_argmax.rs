@@ -10,12 +10,13 @@ use super::{
     lines::Lines,
     moments::{Average, Moments},
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
-    softmax::Slope,
+    softmax::{Slope, Weights},
 };
+use crate::weighting;
 
 #[derive(CubeType, CubeLaunch)]
 struct SoftArgmax {
-    beta: InputScalar,
+    weights: Weights,
     nan: InputScalar,
 }
 
@@ -29,7 +30,7 @@ impl Reduction for SoftArgmax {
     }
 
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
-        lanes.observe::<P::K>(entry.x, entry.index, op.beta.get::<P::A>());
+        lanes.observe::<P::K>(entry.x, entry.index, &op.weights);
     }
 
     fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
@@ -37,7 +38,7 @@ impl Reduction for SoftArgmax {
     }
 
     fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
-        sums.merge(other, op.beta.get::<P::A>());
+        sums.merge(other, &op.weights);
     }
 
     fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
@@ -84,7 +85,7 @@ impl Map for SoftArgmax {
             average,
             center: Vector::cast_from(average.center),
             slope: Slope::<P::A, P::N>::new(
-                op.beta.get::<P::A>(),
+                op.weights.rate::<P::A>(),
                 upstream,
                 silent,
                 average.valid(),
@@ -94,22 +95,22 @@ impl Map for SoftArgmax {
     }
 
     fn map<P: Types>(op: &Self, line: &mut Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
-        let probability = line.average.probability(entry.x, op.beta.get::<P::A>());
+        let growth = line.average.growth(entry.x, &op.weights);
         let distance = Vector::<P::A, P::N>::cast_from(entry.index - line.center);
         let distance = distance - line.average.offset;
-        line.slope.at::<P::K>(entry.x, probability, distance)
+        line.slope.at::<P::K>(entry.x, growth, distance)
     }
 }
 
-fn op(lines: &Lines, beta: f64) -> SoftArgmaxLaunch {
-    SoftArgmaxLaunch::new(lines.beta(beta), lines.nan())
+fn op(lines: &Lines, weights: weighting::Weights) -> SoftArgmaxLaunch {
+    SoftArgmaxLaunch::new(lines.weights(weights), lines.nan())
 }
 
 /// See [`ArgmaxOps::soft_argmax_forward`](crate::ArgmaxOps::soft_argmax_forward).
 pub(crate) fn soft_argmax_forward(
     logits: CubeTensor,
     dim: usize,
-    beta: f64,
+    weights: weighting::Weights,
 ) -> (CubeTensor, CubeTensor) {
     let lines = Lines::new("soft_argmax_forward", "logits", &logits, dim);
     let counts = Counts {
@@ -118,7 +119,7 @@ pub(crate) fn soft_argmax_forward(
         result: 1,
     };
     let inputs = Inputs::of(lines.view(logits));
-    let (state, result) = lines.reduce::<SoftArgmax>(inputs, counts, || op(&lines, beta));
+    let (state, result) = lines.reduce::<SoftArgmax>(inputs, counts, || op(&lines, weights));
     (result.expect("a result is counted"), state)
 }
 
@@ -128,11 +129,11 @@ pub(crate) fn soft_argmax_backward(
     state: CubeTensor,
     grad: CubeTensor,
     dim: usize,
-    beta: f64,
+    weights: weighting::Weights,
 ) -> CubeTensor {
     let mut lines = Lines::new("soft_argmax_backward", "logits", &logits, dim);
     lines.admit("state", &state, 4, lines.accumulator);
     lines.admit("grad", &grad, 1, lines.dtype);
     let inputs = Inputs::of(lines.view(logits));
-    lines.map::<SoftArgmax>(inputs, state, Some(grad), op(&lines, beta))
+    lines.map::<SoftArgmax>(inputs, state, Some(grad), op(&lines, weights))
 }

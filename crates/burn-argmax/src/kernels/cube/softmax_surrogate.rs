@@ -11,12 +11,13 @@ use super::{
     lines::Lines,
     moments::{Average, Moments},
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
-    softmax::Slope,
+    softmax::{Slope, Weights},
 };
+use crate::weighting;
 
 #[derive(CubeType, CubeLaunch)]
 struct SoftmaxSurrogate {
-    beta: InputScalar,
+    weights: Weights,
     nan: InputScalar,
 }
 
@@ -51,8 +52,8 @@ impl Reduction for SoftmaxSurrogate {
     }
 
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
-        let beta = op.beta.get::<P::A>();
-        lanes.moments.observe::<P::K>(entry.x, entry.beside, beta);
+        let moments = &mut lanes.moments;
+        moments.observe::<P::K>(entry.x, entry.beside, &op.weights);
         let masked = Kind::<P::N>::of::<P::A, P::K>(entry.x).masked;
         let upstream = magnitude::<P::A, P::K, P::N>(entry.beside);
         lanes.upstream |= select_many(masked, Vector::new(P::K::from_int(0)), upstream);
@@ -63,7 +64,7 @@ impl Reduction for SoftmaxSurrogate {
     }
 
     fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
-        sums.moments.merge(&other.moments, op.beta.get::<P::A>());
+        sums.moments.merge(&other.moments, &op.weights);
         sums.upstream |= other.upstream;
     }
 
@@ -111,7 +112,7 @@ impl Map for SoftmaxSurrogate {
         Line::<P> {
             average,
             slope: Slope::<P::A, P::N>::new(
-                op.beta.get::<P::A>(),
+                op.weights.rate::<P::A>(),
                 // The upstream gradient is in the distances.
                 Vector::new(P::A::new(1.0_f32)),
                 silent,
@@ -122,9 +123,9 @@ impl Map for SoftmaxSurrogate {
     }
 
     fn map<P: Types>(op: &Self, line: &mut Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
-        let probability = line.average.probability(entry.x, op.beta.get::<P::A>());
+        let growth = line.average.growth(entry.x, &op.weights);
         let distance = (entry.beside - line.average.center) - line.average.offset;
-        line.slope.at::<P::K>(entry.x, probability, distance)
+        line.slope.at::<P::K>(entry.x, growth, distance)
     }
 }
 
@@ -146,7 +147,8 @@ pub(crate) fn softmax_surrogate_backward(
         scores: Some(lines.view(logits)),
         beside: Some(lines.view(grad)),
     };
-    let op = || SoftmaxSurrogateLaunch::new(lines.beta(beta), lines.nan());
+    let softmax = weighting::Weights::Softmax { beta };
+    let op = || SoftmaxSurrogateLaunch::new(lines.weights(softmax), lines.nan());
     let (state, _) = lines.reduce::<SoftmaxSurrogate>(inputs.clone(), counts, op);
     lines.map::<SoftmaxSurrogate>(inputs, state, None, op())
 }

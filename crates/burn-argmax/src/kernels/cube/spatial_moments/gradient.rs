@@ -7,7 +7,7 @@ use super::{
     super::{
         bits::magnitude,
         operator::{Entry, Map, Types, Walk},
-        softmax::{Slope, weight},
+        softmax::Slope,
     },
     AXES, SpatialMoments,
     raster::Position,
@@ -116,7 +116,7 @@ impl Map for SpatialMoments {
             coefficients,
             mean,
             slope: Slope::<P::A, P::N>::new(
-                op.beta.get::<P::A>(),
+                op.weights.rate::<P::A>(),
                 Vector::new(scale),
                 silent,
                 Vector::new(sum > P::A::new(0.0_f32)),
@@ -129,10 +129,13 @@ impl Map for SpatialMoments {
 
     fn map<P: Types>(op: &Self, line: &mut Self::Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
         let difference = entry.x - Vector::new(line.max);
-        let weights = weight::<P::A, P::N>(difference, op.beta.get::<P::A>());
-        let probability = weights / Vector::new(line.sum);
+        let power = op.weights.power::<P::A, P::N>(difference);
+        let growth = power
+            * op.weights
+                .growth::<P::A, P::N>(entry.x, Vector::new(line.max));
+        let growth = growth / Vector::new(line.sum);
         let distance = line.form();
         op.raster.advance(&mut line.position, &line.stride);
-        line.slope.at::<P::K>(entry.x, probability, distance)
+        line.slope.at::<P::K>(entry.x, growth, distance)
     }
 }

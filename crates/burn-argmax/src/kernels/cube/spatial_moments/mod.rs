@@ -13,8 +13,11 @@ use burn_core::{backend::TensorMetadata, tensor::Shape};
 use burn_cubecl::{cubecl, ops::reshape, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-use super::{launch::Inputs, lines::Lines, operator::Counts};
-use crate::ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len};
+use super::{launch::Inputs, lines::Lines, operator::Counts, softmax::Weights};
+use crate::{
+    ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len},
+    weighting,
+};
 use raster::{Raster, RasterLaunch};
 
 /// The dimension of `[maps, positions]` that a map runs along.
@@ -25,7 +28,7 @@ const PAIRS: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 
 
 #[derive(CubeType, CubeLaunch)]
 struct SpatialMoments {
-    beta: InputScalar,
+    weights: Weights,
     nan: InputScalar,
     raster: Raster,
     #[cube(comptime)]
@@ -59,10 +62,15 @@ impl Maps {
         }
     }
 
-    fn op(&self, covariance: bool, beta: f64) -> SpatialMomentsLaunch {
+    fn op(&self, covariance: bool, weights: weighting::Weights) -> SpatialMomentsLaunch {
         // A map has at most 2^30 entries.
         let raster = RasterLaunch::new(self.width as i32, self.height as i32);
-        SpatialMomentsLaunch::new(self.lines.beta(beta), self.lines.nan(), raster, covariance)
+        SpatialMomentsLaunch::new(
+            self.lines.weights(weights),
+            self.lines.nan(),
+            raster,
+            covariance,
+        )
     }
 
     fn inputs(&self) -> Inputs {
@@ -74,7 +82,7 @@ impl Maps {
 pub(crate) fn spatial_moments_forward(
     heatmaps: CubeTensor,
     covariance: bool,
-    beta: f64,
+    weights: weighting::Weights,
 ) -> (CubeTensor, CubeTensor) {
     let maps = Maps::new("spatial_moments_forward", heatmaps);
     let moments = spatial_moments_len(covariance);
@@ -83,7 +91,7 @@ pub(crate) fn spatial_moments_forward(
         state: spatial_state_len(covariance),
         result: moments,
     };
-    let op = || maps.op(covariance, beta);
+    let op = || maps.op(covariance, weights);
     let (state, moments) = maps
         .lines
         .reduce::<SpatialMoments>(maps.inputs(), counts, op);
@@ -96,7 +104,7 @@ pub(crate) fn spatial_moments_backward(
     state: CubeTensor,
     grad: CubeTensor,
     covariance: bool,
-    beta: f64,
+    weights: weighting::Weights,
 ) -> CubeTensor {
     let shape = heatmaps.shape();
     let mut maps = Maps::new("spatial_moments_backward", heatmaps);
@@ -104,7 +112,7 @@ pub(crate) fn spatial_moments_backward(
     let (accumulator, dtype) = (lines.accumulator, lines.dtype);
     lines.admit("state", &state, spatial_state_len(covariance), accumulator);
     lines.admit("grad", &grad, spatial_moments_len(covariance), dtype);
-    let op = maps.op(covariance, beta);
+    let op = maps.op(covariance, weights);
     let gradient = maps
         .lines
         .map::<SpatialMoments>(maps.inputs(), state, Some(grad), op);

@@ -7,7 +7,7 @@ use super::{
     super::{
         bits::Kind,
         operator::{Entry, Finished, Reduction, Types, Walk},
-        softmax::weight,
+        softmax::Weights,
     },
     AXES, PAIRS, SpatialMoments,
     raster::{Position, Raster},
@@ -44,11 +44,6 @@ fn lane_sum<A: Float, N: Size>(lanes: Vector<A, N>) -> A {
 }
 
 #[cube]
-fn weight_of<A: Float>(difference: A, beta: A) -> A {
-    weight::<A, Const<1>>(Vector::new(difference), beta).extract(0usize)
-}
-
-#[cube]
 impl<A: Float> Sums<A> {
     /// Of no entry, about a center.
     fn empty(center: Position, #[comptime] covariance: bool) -> Self {
@@ -66,8 +61,9 @@ impl<A: Float> Sums<A> {
     }
 
     /// The same sums about a maximum that is no smaller, at another center.
-    fn recenter(&mut self, max: A, center: &Position, beta: A) {
-        let factor = weight_of::<A>(self.max - max, beta);
+    fn recenter(&mut self, max: A, center: &Position, weights: &Weights) {
+        let (from, to) = (Vector::<A, Const<1>>::new(self.max), Vector::new(max));
+        let factor = weights.shrink::<A, Const<1>>(from, to).extract(0usize);
         let shift = self.center.distances::<A>(center);
         #[unroll]
         for entry in AXES..comptime!(self.moments.len()) {
@@ -94,7 +90,7 @@ impl<A: Float> Sums<A> {
         values: Vector<A, N>,
         absent: Vector<bool, N>,
         position: &Position,
-        beta: A,
+        op: &Weights,
     ) {
         let lanes = N::value();
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
@@ -117,10 +113,11 @@ impl<A: Float> Sums<A> {
                 y: position.y,
                 z: position.z,
             };
-            self.recenter(top, &peak, beta);
+            self.recenter(top, &peak, op);
         }
 
-        let weights = weight::<A, N>(x - Vector::new(self.max), beta);
+        let highest = Vector::new(self.max);
+        let weights = op.power::<A, N>(x - highest) * op.less::<A, N>(x, highest);
         let weights = select_many(absent, zero, weights);
         let x = position.across::<A, N>(&self.center);
         let weighted = weights * x;
@@ -147,7 +144,7 @@ impl<A: Float> Sums<A> {
     }
 
     /// With the entries of `other`, about the higher of the two maxima: of equal ones, the first.
-    fn merge(&mut self, other: &Self, raster: &Raster, beta: A) {
+    fn merge(&mut self, other: &Self, raster: &Raster, weights: &Weights) {
         let zero = A::new(0.0_f32);
         let spoiled = self.sum < zero || other.sum < zero;
         let ties = other.max == self.max;
@@ -179,7 +176,7 @@ impl<A: Float> Sums<A> {
         self.center.x = select(other_leads, self.center.x, other.center.x);
         self.center.y = select(other_leads, self.center.y, other.center.y);
         self.center.z = select(other_leads, self.center.z, other.center.z);
-        self.recenter(lead_max, &lead_center, beta);
+        self.recenter(lead_max, &lead_center, weights);
         self.sum = select(spoiled, A::new(-1.0_f32), self.sum + lead_sum);
         #[unroll]
         for entry in 0..comptime!(self.moments.len()) {
@@ -229,7 +226,7 @@ impl Reduction for SpatialMoments {
             entry.x,
             kind.masked.or(kind.broken),
             &lanes.position,
-            op.beta.get::<P::A>(),
+            &op.weights,
         );
         op.raster.advance(&mut lanes.position, &lanes.stride);
     }
@@ -245,7 +242,7 @@ impl Reduction for SpatialMoments {
     }
 
     fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
-        sums.merge(other, &op.raster, op.beta.get::<P::A>());
+        sums.merge(other, &op.raster, &op.weights);
     }
 
     fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
