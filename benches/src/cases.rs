@@ -3,7 +3,7 @@
 use burn::tensor::{
     Device, Distribution, ElementConversion, IndexingUpdateOp, Int, Tensor, activation::softmax,
 };
-use burn_argmax::{Coordinates, Surrogate, reference};
+use burn_argmax::{Coordinates, Surrogate, Weighting, reference};
 use clap::ValueEnum;
 
 use crate::limits::Limit;
@@ -12,11 +12,20 @@ use crate::limits::Limit;
 /// down the composition for a reason that has nothing to do with it.
 pub const BETA: f64 = 5.0;
 
+/// Radius of the window, where there is one.
+pub const RADIUS: usize = 4;
+
 /// An operator of burn-argmax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Op {
     /// `soft_argmax`
     SoftArgmax,
+    /// The same within a window
+    SoftArgmaxWithin,
+    /// The same above a background
+    SoftArgmaxAbove,
+    /// The same of weights that are given
+    SoftArgmaxGiven,
     /// `straight_through_one_hot` with the softmax surrogate
     StraightThroughOneHot,
     /// `sign_one_hot`
@@ -68,8 +77,11 @@ impl Pass {
 
 impl Op {
     /// In the order of the table.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 7] = [
         Self::SoftArgmax,
+        Self::SoftArgmaxWithin,
+        Self::SoftArgmaxAbove,
+        Self::SoftArgmaxGiven,
         Self::StraightThroughOneHot,
         Self::SignOneHot,
         Self::SpatialSoftArgmax,
@@ -79,6 +91,9 @@ impl Op {
     pub fn name(self) -> &'static str {
         match self {
             Self::SoftArgmax => "soft_argmax",
+            Self::SoftArgmaxWithin => "soft_argmax, within",
+            Self::SoftArgmaxAbove => "soft_argmax, above",
+            Self::SoftArgmaxGiven => "soft_argmax, given",
             Self::StraightThroughOneHot => "straight_through_one_hot",
             Self::SignOneHot => "sign_one_hot",
             Self::SpatialSoftArgmax => "spatial_soft_argmax",
@@ -90,7 +105,7 @@ impl Op {
         match self {
             Self::SignOneHot => &[Pass::Forward],
             Self::StraightThroughOneHot => &[Pass::Forward, Pass::ForwardBackward, Pass::Backward],
-            Self::SoftArgmax | Self::SpatialSoftArgmax => &[
+            _ => &[
                 Pass::Forward,
                 Pass::ForwardBackward,
                 Pass::Backward,
@@ -107,12 +122,24 @@ impl Op {
     pub fn limit(self, pass: Pass) -> &'static [Limit] {
         use Limit::{Copy, Read, Write};
         match (self, pass) {
-            (Self::SoftArgmax | Self::SpatialSoftArgmax, Pass::Forward) => &[Read],
-            (Self::SoftArgmax | Self::SpatialSoftArgmax, Pass::ForwardBackward) => &[Read, Copy],
-            (Self::SoftArgmax | Self::SpatialSoftArgmax, _) => &[Copy],
-            (_, Pass::Forward) => &[Write],
-            (_, Pass::ForwardBackward) => &[Write, Write, Copy],
-            (_, Pass::Backward | Pass::BackwardDropped) => &[Write, Copy],
+            (Self::StraightThroughOneHot | Self::SignOneHot, pass) => match pass {
+                Pass::Forward => &[Write],
+                Pass::ForwardBackward => &[Write, Write, Copy],
+                Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
+            },
+            (_, Pass::Forward) => &[Read],
+            (_, Pass::ForwardBackward) => &[Read, Copy],
+            (_, Pass::Backward | Pass::BackwardDropped) => &[Copy],
+        }
+    }
+
+    /// How scores become weights, for those that take it along a line.
+    fn weighting(self) -> Weighting {
+        match self {
+            Self::SoftArgmaxWithin => Weighting::softmax(BETA).within(RADIUS),
+            Self::SoftArgmaxAbove => Weighting::softmax(BETA).above(0.0),
+            Self::SoftArgmaxGiven => Weighting::given(),
+            _ => Weighting::softmax(BETA),
         }
     }
 
@@ -120,12 +147,10 @@ impl Op {
     pub fn apply<const D: usize>(self, variant: Variant, x: Tensor<D>, dim: usize) -> Tensor<D> {
         let surrogate = Surrogate::Softmax { beta: BETA };
         match (variant, self) {
-            (Variant::Ours, Self::SoftArgmax) => burn_argmax::soft_argmax(x, dim, BETA),
             (Variant::Ours, Self::StraightThroughOneHot) => {
                 burn_argmax::straight_through_one_hot(x, dim, surrogate)
             }
             (Variant::Ours, Self::SignOneHot) => burn_argmax::sign_one_hot(x, dim),
-            (Variant::Reference, Self::SoftArgmax) => reference::soft_argmax(x, dim, BETA),
             (Variant::Reference, Self::StraightThroughOneHot) => {
                 reference::straight_through_one_hot(x, dim, surrogate)
             }
@@ -146,6 +171,15 @@ impl Op {
             (Variant::Composition, Self::SpatialSoftArgmax) => {
                 in_rank(naive::spatial_soft_argmax(x, BETA))
             }
+            (Variant::Composition, Self::SoftArgmaxWithin) => {
+                naive::soft_argmax_within(x, dim, BETA, RADIUS)
+            }
+            (Variant::Composition, Self::SoftArgmaxAbove) => {
+                naive::center_of_mass(((x * BETA).exp() - 1.0).clamp_min(0.0), dim)
+            }
+            (Variant::Composition, Self::SoftArgmaxGiven) => naive::center_of_mass(x, dim),
+            (Variant::Ours, _) => burn_argmax::soft_argmax(x, dim, self.weighting()),
+            (Variant::Reference, _) => reference::soft_argmax(x, dim, self.weighting()),
         }
     }
 }
@@ -161,13 +195,38 @@ fn in_rank<const D: usize>(positions: Tensor<3>) -> Tensor<D> {
 pub mod naive {
     use super::*;
 
+    /// The index along `dim`, of size 1 along the others.
+    fn index<const D: usize>(like: &Tensor<D>, dim: usize) -> Tensor<D> {
+        let mut shape = [1; D];
+        shape[dim] = like.dims()[dim];
+        let index = Tensor::<1, Int>::arange(0..shape[dim] as i64, &like.device());
+        index.float().reshape(shape)
+    }
+
     /// Softmax times the index, summed.
     pub fn soft_argmax<const D: usize>(logits: Tensor<D>, dim: usize, beta: f64) -> Tensor<D> {
-        let mut shape = [1; D];
-        shape[dim] = logits.dims()[dim];
-        let index = Tensor::<1, Int>::arange(0..shape[dim] as i64, &logits.device());
-        let index = index.float().reshape(shape);
+        let index = index(&logits, dim);
         (softmax(logits * beta, dim) * index).sum_dim(dim)
+    }
+
+    /// The same of what is near the argmax.
+    pub fn soft_argmax_within<const D: usize>(
+        logits: Tensor<D>,
+        dim: usize,
+        beta: f64,
+        radius: usize,
+    ) -> Tensor<D> {
+        let argmax = logits.clone().detach().argmax(dim).float();
+        let outside = (index(&logits, dim) - argmax)
+            .abs()
+            .greater_elem(radius as f64);
+        soft_argmax(logits.mask_fill(outside, f64::NEG_INFINITY), dim, beta)
+    }
+
+    /// Weights times the index, summed, over their sum.
+    pub fn center_of_mass<const D: usize>(weights: Tensor<D>, dim: usize) -> Tensor<D> {
+        let index = index(&weights, dim);
+        (weights.clone() * index).sum_dim(dim) / weights.sum_dim(dim)
     }
 
     /// Softmax over the pixels times their x and their y, summed.
@@ -209,6 +268,8 @@ pub mod naive {
 pub enum Case {
     /// `[rows, n]` along the last dimension.
     Rows([usize; 2]),
+    /// `[n, columns]` along dimension 0.
+    Columns([usize; 2]),
     /// `[tables, n, columns]`, few columns, along dimension 1.
     FewColumns([usize; 3]),
     /// `[batch, height, width, n]` along the last dimension.
@@ -227,6 +288,14 @@ impl Case {
             } else {
                 [16, 17, 64, 64]
             })];
+        }
+        if let Op::SoftArgmaxWithin | Op::SoftArgmaxAbove | Op::SoftArgmaxGiven = op {
+            // Two of the cases of soft-argmax, beside it.
+            return if quick {
+                vec![Self::Rows([64, 1024]), Self::Columns([1024, 64])]
+            } else {
+                vec![Self::Rows([4096, 1024]), Self::Columns([1024, 4096])]
+            };
         }
         let (rows, few_columns, volume) = if quick {
             (
@@ -248,6 +317,7 @@ impl Case {
             )
         };
         let others = [
+            Self::Columns(if quick { [1024, 64] } else { [1024, 4096] }),
             Self::FewColumns(few_columns),
             Self::Volume(volume),
             Self::VolumeColumns(volume),
@@ -259,6 +329,7 @@ impl Case {
     pub fn shape(&self) -> String {
         match self {
             Self::Rows([rows, n]) => format!("{rows}x{n}"),
+            Self::Columns([n, columns]) => format!("{n}x{columns}"),
             Self::FewColumns([tables, n, columns]) => format!("{tables}x{n}x{columns}"),
             Self::Volume([b, h, w, n]) => format!("{b}x{h}x{w}x{n}"),
             Self::VolumeColumns([b, h, w, n]) => format!("{b}x{n}x{h}x{w}"),
@@ -268,16 +339,21 @@ impl Case {
     /// The dimension that the operators run along.
     pub fn dim(&self) -> usize {
         match self {
+            Self::Columns(_) => 0,
             Self::Rows(_) | Self::FewColumns(_) | Self::VolumeColumns(_) => 1,
             Self::Volume(_) => 3,
         }
     }
 }
 
-/// Logits of `shape`, normally distributed.
-pub fn logits<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+/// Scores of `shape`: masses for weights that are given, and else logits.
+pub fn scores<const D: usize>(op: Op, shape: [usize; D], device: &Device) -> Tensor<D> {
     device.seed(0);
-    Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+    let distribution = match op {
+        Op::SoftArgmaxGiven => Distribution::Uniform(0.0, 1.0),
+        _ => Distribution::Normal(0.0, 1.0),
+    };
+    Tensor::random(shape, distribution, device)
 }
 
 /// A view's numbers in a contiguous tensor of their own.

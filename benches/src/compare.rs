@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::{
     backend::BackendKind,
-    cases::{Case, Op, Pass, Variant, contiguous, logits, max_difference},
+    cases::{Case, Op, Pass, Variant, contiguous, max_difference, scores},
     cli::Cli,
     limits::{Limit, Limits},
     measure::{Samples, Stopwatch},
@@ -36,11 +36,13 @@ pub fn run(cli: &Cli) -> Result<()> {
                     case: &case,
                 };
                 records.extend(match case {
-                    Case::Rows(shape) => bench.run(logits(shape, &device))?,
-                    Case::FewColumns(shape) => bench.run(logits(shape, &device))?,
-                    Case::Volume(shape) => bench.run(logits(shape, &device))?,
+                    Case::Rows(shape) | Case::Columns(shape) => {
+                        bench.run(scores(op, shape, &device))?
+                    }
+                    Case::FewColumns(shape) => bench.run(scores(op, shape, &device))?,
+                    Case::Volume(shape) => bench.run(scores(op, shape, &device))?,
                     Case::VolumeColumns(shape) => {
-                        let columns = logits(shape, &device).permute([0, 3, 1, 2]);
+                        let columns = scores(op, shape, &device).permute([0, 3, 1, 2]);
                         bench.run(contiguous(columns))?
                     }
                 });
@@ -177,8 +179,8 @@ impl Bench<'_> {
         // In units of the output: the index, or 1. The composition sums uncentered, and its
         // softmax of a long row rounds.
         let tolerance = match self.op {
-            Op::SoftArgmax | Op::SpatialSoftArgmax => 1e-4 * x.dims()[dim] as f64,
             Op::StraightThroughOneHot | Op::SignOneHot => 1e-5,
+            _ => 1e-4 * x.dims()[dim] as f64,
         };
         for variant in [Variant::Composition, Variant::Reference] {
             let other = self.op.apply(variant, x.clone(), dim);

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use burn::tensor::Tensor;
 
 use crate::{
-    cases::{Op, Pass, Variant, logits},
+    cases::{Op, Pass, Variant, scores},
     cli::{Cli, ScalingArgs},
     compare::time_pass,
     curve::{Point, curves},
@@ -97,7 +97,7 @@ fn measure(cli: &Cli) -> Result<Vec<Point>> {
                     };
                     eprintln!("{} {} {shape:?}", backend.name(), op.name());
                     let len = shape[0] * shape[1];
-                    let x: Tensor<2> = logits(shape, &device);
+                    let x: Tensor<2> = scores(op, shape, &device);
                     let mut limits = if backend.is_host() {
                         Limits::host(len)
                     } else {

@@ -55,10 +55,10 @@ fn lines() {
                 soft_argmax_over(x.clone(), x, 1, 2.0)
             }),
             ("moments", |x| soft_argmax_moments(x, 1, 2.0).variance),
-            ("windowed", |x| {
+            ("within", |x| {
                 soft_argmax(x, 1, Weighting::softmax(2.0).within(3))
             }),
-            ("debiased", |x| {
+            ("above", |x| {
                 soft_argmax(x, 1, Weighting::softmax(2.0).above(0.0))
             }),
             ("straight_through_one_hot", |x| {
@@ -85,10 +85,10 @@ fn maps() {
             ("spatial_soft_argmax, units", |x| {
                 spatial_soft_argmax(x, 2.0, UNITS)
             }),
-            ("windowed", |x| {
+            ("within", |x| {
                 spatial_soft_argmax(x, Weighting::softmax(2.0).within(2), UNITS)
             }),
-            ("debiased", |x| {
+            ("above", |x| {
                 spatial_soft_argmax(x, Weighting::softmax(2.0).above(0.0), UNITS)
             }),
             ("moments", |x| {

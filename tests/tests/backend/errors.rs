@@ -175,14 +175,14 @@ fn beta_of_the_spatial_operators() {
         moments,
         &["soft_argmax_moments: beta must be finite and >= 0, got NaN"],
     );
-    let windowed = || soft_argmax(small(&device), 1, Weighting::softmax(f64::NAN).within(1));
+    let window = || soft_argmax(small(&device), 1, Weighting::softmax(f64::NAN).within(1));
     assert_panics(
-        windowed,
+        window,
         &["soft_argmax: beta must be finite and >= 0, got NaN"],
     );
-    let debiased = || soft_argmax(small(&device), 1, Weighting::softmax(0.0).above(0.0));
+    let above = || soft_argmax(small(&device), 1, Weighting::softmax(0.0).above(0.0));
     assert_panics(
-        debiased,
+        above,
         &["soft_argmax: beta must be finite and > 0 for weights above a level, got 0"],
     );
 }

@@ -15,10 +15,10 @@ fn peak(size: usize, center: f64) -> Vec<f64> {
         .collect()
 }
 
-/// How far plain, windowed and debiased soft-argmax are from the peak of a line.
-fn errors_on_a_line(center: f64, beta: f64, device: &Device) -> [f64; 3] {
-    let line: Vec<f32> = peak(64, center).iter().map(|&x| x as f32).collect();
-    let x = || tensor(&line, [1, 64], device);
+/// How far a plain softmax, a window and weights above the background are from the peak of a line.
+fn errors_on_a_line(size: usize, center: f64, beta: f64, device: &Device) -> [f64; 3] {
+    let line: Vec<f32> = peak(size, center).iter().map(|&x| x as f32).collect();
+    let x = || tensor(&line, [1, size], device);
     [
         soft_argmax(x(), 1, beta),
         soft_argmax(x(), 1, Weighting::softmax(beta).within(4)),
@@ -32,15 +32,13 @@ fn the_bias_is_cured() {
     let Some(device) = device() else { return };
     for beta in [0.2, 0.5, 1.0, 2.0] {
         for center in [12.3, 20.0, 31.7, 47.25] {
-            let errors = errors_on_a_line(center, beta, &device);
-            let [plain, windowed, debiased] = errors;
-            println!(
-                "beta {beta:<4} peak {center:<6} {plain:>9.4} {windowed:>9.4} {debiased:>9.4}"
-            );
-            assert!(debiased.abs() < 4e-3, "{errors:?}");
-            assert!(windowed.abs() < 0.35, "{errors:?}");
+            let errors = errors_on_a_line(64, center, beta, &device);
+            let [plain, within, above] = errors;
+            println!("beta {beta:<4} peak {center:<6} {plain:>9.4} {within:>9.4} {above:>9.4}");
+            assert!(above.abs() < 4e-3, "{errors:?}");
+            assert!(within.abs() < 0.35, "{errors:?}");
             if beta <= 1.0 && center != 31.7 {
-                assert!(plain.abs() > 10.0 * debiased.abs(), "{errors:?}");
+                assert!(plain.abs() > 10.0 * above.abs(), "{errors:?}");
             }
         }
     }
@@ -48,13 +46,25 @@ fn the_bias_is_cured() {
 
 /// The figures of the documentation.
 #[test]
-fn the_documented_example() {
+fn the_documented_table() {
     let Some(device) = device() else { return };
-    let [plain, windowed, debiased] = errors_on_a_line(12.3, 0.5, &device).map(f64::abs);
-    println!("{plain} {windowed} {debiased}");
-    assert!((plain - 12.04).abs() < 0.01, "{plain}");
-    assert!((windowed - 0.07).abs() < 0.001, "{windowed}");
-    assert!(debiased < 0.0001, "{debiased}");
+    let softmax = [
+        (64, [17.21, 12.04, 2.89, 0.03]),
+        (256, [111.97, 100.29, 47.83, 0.80]),
+        (4096, [2031.53, 2016.46, 1870.55, 205.64]),
+    ];
+    for (size, softmax) in softmax {
+        for (row, beta) in [0.2, 0.5, 1.0, 2.0].into_iter().enumerate() {
+            let [plain, within, above] = errors_on_a_line(size, 12.3, beta, &device);
+            println!("| {size} | {beta} | {plain:.2} | {within:.2} | {above:.2} |");
+            assert!((plain - softmax[row]).abs() < 0.006, "{plain}");
+            let window = [-0.18, -0.07, -0.01, 0.0][row];
+            assert!((within - window).abs() < 0.006, "{within}");
+            assert!(above.abs() < 0.005, "{above}");
+        }
+    }
+    let [.., above] = errors_on_a_line(64, 12.3, 0.5, &device);
+    assert!(above.abs() < 0.0001, "{above}");
 }
 
 #[test]
@@ -72,18 +82,18 @@ fn images_too() {
         (got[0] - x).hypot(got[1] - y)
     };
     let plain = error(spatial_soft_argmax(heatmaps(), 1.0, Coordinates::Index));
-    let windowed = error(spatial_soft_argmax(
+    let within = error(spatial_soft_argmax(
         heatmaps(),
         Weighting::softmax(1.0).within(4),
         Coordinates::Index,
     ));
-    let debiased = error(spatial_soft_argmax(
+    let above = error(spatial_soft_argmax(
         heatmaps(),
         Weighting::softmax(1.0).above(0.0),
         Coordinates::Index,
     ));
-    println!("{plain} {windowed} {debiased}");
-    assert!(plain > 1.0 && windowed < 0.3 && debiased < 2e-3);
+    println!("{plain} {within} {above}");
+    assert!(plain > 1.0 && within < 0.3 && above < 2e-3);
 
     let units = spatial_soft_argmax(
         heatmaps(),
@@ -127,12 +137,12 @@ fn a_wide_window_is_the_whole() {
     let x = uniform(8, 2 * 3 * 5 * 7);
     let heatmaps = || tensor(&x, [2, 3, 5, 7], &device);
     let whole = spatial_soft_argmax(heatmaps(), 1.0, Coordinates::AlignCorners);
-    let windowed = spatial_soft_argmax(
+    let within = spatial_soft_argmax(
         heatmaps(),
         Weighting::softmax(1.0).within(usize::MAX),
         Coordinates::AlignCorners,
     );
-    assert_exact(&values(windowed), &values(whole));
+    assert_exact(&values(within), &values(whole));
 }
 
 #[test]
@@ -148,10 +158,10 @@ fn broken_rows_and_flat_rows() {
     ];
     let x = || tensor(&rows.concat(), [5, 5], &device);
     let nan = f64::NAN;
-    let windowed = values(soft_argmax(x(), 1, Weighting::softmax(1.0).within(1)));
-    assert_exact(&windowed[..3], &[nan; 3]);
-    assert_exact(&windowed[4..], &[2.0]);
-    let debiased = values(soft_argmax(x(), 1, Weighting::softmax(1.0).above(0.0)));
-    assert_exact(&debiased[..3], &[nan; 3]);
-    assert_within(&debiased[3..], &[2.0, 3.0], |_| 1e-5);
+    let within = values(soft_argmax(x(), 1, Weighting::softmax(1.0).within(1)));
+    assert_exact(&within[..3], &[nan; 3]);
+    assert_exact(&within[4..], &[2.0]);
+    let above = values(soft_argmax(x(), 1, Weighting::softmax(1.0).above(0.0)));
+    assert_exact(&above[..3], &[nan; 3]);
+    assert_within(&above[3..], &[2.0, 3.0], |_| 1e-5);
 }

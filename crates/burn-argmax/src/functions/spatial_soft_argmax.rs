@@ -13,8 +13,9 @@ use crate::{Weighting, ops::spatial_moments_len, precision::accumulator};
 /// * `heatmaps` - Scores `[batch, channels, width]`, `[batch, channels, height, width]` or
 ///   `[batch, channels, depth, height, width]`, of any layout. A mask is a score of `-inf`: its
 ///   weight and its gradient are exactly 0.
-/// * `beta` - The inverse temperature, finite and `>= 0`: kornia's `1 / temperature`. Large is
-///   sharp; 0 gives the plain mean of the unmasked positions.
+/// * `weighting` - How scores become weights: a number is the `beta` of a softmax, finite and `>= 0`:
+///   kornia's `1 / temperature`. Others are in [`Weighting`]; a window is a box about the first maximum
+///   of each heatmap.
 /// * `coordinates` - The units of the result.
 ///
 /// # Returns
@@ -36,8 +37,8 @@ use crate::{Weighting, ops::spatial_moments_len, precision::accumulator};
 ///
 /// # Panics
 ///
-/// If `heatmaps` has not one to three spatial dimensions, or one of size 0, or if `beta` is
-/// negative, infinite or NaN.
+/// If `heatmaps` has not one to three spatial dimensions, or one of size 0, or if `weighting`
+/// is what [`soft_argmax`](crate::soft_argmax()) refuses.
 ///
 /// # Source
 ///

@@ -19,14 +19,15 @@ pub struct SpatialSoftArgmaxMoments {
 
 /// The expected position under the softmax over each heatmap and its covariance, in one pass.
 ///
-/// `y_a = sum_j c_a(j) * p_j` and `V_ab = sum_j (c_a(j) - y_a) (c_b(j) - y_b) * p_j`, with
-/// `p = softmax(beta * (x - max x))` over every position `j` of the heatmap.
+/// `y_a = sum_j c_a(j) * p_j` and `V_ab = sum_j (c_a(j) - y_a) (c_b(j) - y_b) * p_j`, with, for a number
+/// `beta`, `p = softmax(beta * (x - max x))` over every position `j` of the heatmap.
 ///
 /// # Arguments
 ///
 /// * `heatmaps` - Scores `[batch, channels, spatial...]` with one to three spatial dimensions, of
 ///   any layout. A mask is a score of `-inf`: its weight and its gradient are exactly 0.
-/// * `beta` - The inverse temperature, finite and `>= 0`. Large is sharp.
+/// * `weighting` - How scores become weights: a number is the `beta` of a softmax, finite and `>= 0`;
+///   see [`Weighting`].
 /// * `coordinates` - The units of the result.
 ///
 /// # Returns
@@ -37,14 +38,14 @@ pub struct SpatialSoftArgmaxMoments {
 ///
 /// # Gradient
 ///
-/// `dx_j = beta * p_j * (sum_a g_a d_a + sum_ab G_ab (d_a d_b - V_ab))` with `d = c(j) - y`, exact,
-/// in one read and one write. It is exactly 0 at a mask, and in a heatmap whose `g` and `G` are all
+/// `dx_j = (dw_j / dx_j) / sum_k w_k * (sum_a g_a d_a + sum_ab G_ab (d_a d_b - V_ab))` with
+/// `d = c(j) - y`, exact, in one read and one write. The slope of a weight is `beta * w_j` for a softmax. It is exactly 0 at a mask, and in a heatmap whose `g` and `G` are all
 /// exactly 0, whatever else the heatmap holds. In any other heatmap with a NaN or `+inf` it is NaN.
 ///
 /// # Panics
 ///
-/// If `heatmaps` has not one to three spatial dimensions, or one of size 0, or if `beta` is
-/// negative, infinite or NaN.
+/// If `heatmaps` has not one to three spatial dimensions, or one of size 0, or if `weighting`
+/// is what [`soft_argmax`](crate::soft_argmax()) refuses.
 ///
 /// # Source
 ///

@@ -106,9 +106,9 @@ fn broken_rows_that_get_no_upstream_gradient() {
     let rows = [0.5, 2.0, 1.0, f32::NAN, 0.0, 1.0, -INF, -INF, -INF];
     let x = tensor(&rows, [3, 3], &device).require_grad();
     let bins = tensor(&[1.0, 2.0, 4.0], [3], &device).require_grad();
-    let debiased = soft_argmax(x.clone(), 1, Weighting::softmax(1.0).above(0.0));
+    let above = soft_argmax(x.clone(), 1, Weighting::softmax(1.0).above(0.0));
     let over = soft_argmax_over(x.clone(), bins.clone(), 1, 1.0);
-    for result in [debiased, over] {
+    for result in [above, over] {
         let gradients = result.slice([0..1, 0..1]).sum().backward();
         let gradient = values(x.grad(&gradients).unwrap());
         assert!(gradient[..3].iter().all(|g| g.is_finite() && *g != 0.0));

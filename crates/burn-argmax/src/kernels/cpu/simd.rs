@@ -22,11 +22,17 @@ macro_rules! vectorized {
 /// addition, and whether every number weighs the same.
 macro_rules! specialized {
     ($fma:expr, $op:expr, $function:ident::<$($generic:tt),*>($($argument:expr),* $(,)?)) => {
-        match ($fma, $op.is_flat()) {
-            (true, false) => $function::<$($generic,)* true, false>($($argument),*),
-            (true, true) => $function::<$($generic,)* true, true>($($argument),*),
-            (false, false) => $function::<$($generic,)* false, false>($($argument),*),
-            (false, true) => $function::<$($generic,)* false, true>($($argument),*),
+        // Nested, so that the compiler drops what the constant rules out before it is compiled.
+        if $fma {
+            if $op.is_flat() {
+                $function::<$($generic,)* true, true>($($argument),*)
+            } else {
+                $function::<$($generic,)* true, false>($($argument),*)
+            }
+        } else if $op.is_flat() {
+            $function::<$($generic,)* false, true>($($argument),*)
+        } else {
+            $function::<$($generic,)* false, false>($($argument),*)
         }
     };
 }

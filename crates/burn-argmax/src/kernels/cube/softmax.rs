@@ -41,7 +41,8 @@ impl Weights {
         let one = Vector::<A, N>::new(A::new(1.0_f32));
         if comptime!(self.background) {
             let rise = self.rise::<A, N>(x);
-            let share = select_many(self.is_above(rise), less_power::<A, N>(rise), one - one);
+            let zero = Vector::<A, N>::new(A::new(0.0_f32));
+            let share = select_many(self.is_above(rise), less_power::<A, N>(rise), zero);
             select_many(self.is_above(self.rise::<A, N>(highest)), share, one)
         } else {
             one
@@ -57,7 +58,7 @@ impl Weights {
         let one = Vector::<A, N>::new(A::new(1.0_f32));
         if comptime!(self.background) {
             let below = x.less_equal(&Vector::new(self.level.get::<A>()));
-            let share = select_many(below, one - one, one);
+            let share = select_many(below, Vector::new(A::new(0.0_f32)), one);
             select_many(self.is_above(self.rise::<A, N>(highest)), share, one)
         } else {
             one
