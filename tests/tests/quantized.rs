@@ -24,10 +24,10 @@ fn quantized<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     tensor(&values, shape, &Device::flex()).quantize_dynamic(&scheme)
 }
 
-fn agree<const D: usize, const R: usize>(
-    shape: [usize; D],
-    operators: &[(&str, fn(Tensor<D>) -> Tensor<R>)],
-) {
+/// An operator with its name.
+type Named<const D: usize, const R: usize> = (&'static str, fn(Tensor<D>) -> Tensor<R>);
+
+fn agree<const D: usize, const R: usize>(shape: [usize; D], operators: &[Named<D, R>]) {
     for (name, operator) in operators {
         println!("{name}");
         let x = quantized(shape);
