@@ -205,8 +205,9 @@ mod tests {
             let x = (i as f32 * 1.6e-4).powi(5) * 1e-6;
             let [less, power] = exp2_less_f32::<true>(x, 1.0, 0.0, 0.0, 1.0);
             let exact = (f64::from(x) * core::f64::consts::LN_2).exp_m1();
+            // Where the nearest power is 2, the rounding of the rest is some two units of the result.
             assert!(
-                (f64::from(less) - exact).abs() <= 2e-7 * exact,
+                (f64::from(less) - exact).abs() <= 2.5e-7 * exact,
                 "2^{x} - 1 = {less}, not {exact}"
             );
             assert!((f64::from(power) - exact - 1.0).abs() <= 2e-7 * (exact + 1.0));
