@@ -3,7 +3,7 @@
 use burn::tensor::{
     Device, Distribution, ElementConversion, IndexingUpdateOp, Int, Tensor, activation::softmax,
 };
-use burn_argmax::{Coordinates, Surrogate, Weighting, reference};
+use burn_argmax::{Coordinates, Surrogate, Weighting, losses, reference};
 use clap::ValueEnum;
 
 use crate::limits::Limit;
@@ -26,12 +26,28 @@ pub enum Op {
     SoftArgmaxAbove,
     /// The same of weights that are given
     SoftArgmaxGiven,
+    /// `soft_argmax_over` one line of bins
+    SoftArgmaxOver,
+    /// The same over a bin for every score
+    SoftArgmaxOverEach,
+    /// `soft_argmax_moments`
+    SoftArgmaxMoments,
+    /// `softmax`
+    Softmax,
     /// `straight_through_one_hot` with the softmax surrogate
     StraightThroughOneHot,
     /// `sign_one_hot`
     SignOneHot,
     /// `spatial_soft_argmax`, of pixel indices
     SpatialSoftArgmax,
+    /// The same within a window
+    SpatialSoftArgmaxWithin,
+    /// The same above a background
+    SpatialSoftArgmaxAbove,
+    /// `spatial_softmax`
+    SpatialSoftmax,
+    /// `jensen_shannon_loss` of `spatial_softmax`
+    JensenShannon,
 }
 
 /// An implementation of the operators.
@@ -77,14 +93,22 @@ impl Pass {
 
 impl Op {
     /// In the order of the table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 15] = [
         Self::SoftArgmax,
         Self::SoftArgmaxWithin,
         Self::SoftArgmaxAbove,
         Self::SoftArgmaxGiven,
+        Self::SoftArgmaxOver,
+        Self::SoftArgmaxOverEach,
+        Self::SoftArgmaxMoments,
+        Self::Softmax,
         Self::StraightThroughOneHot,
         Self::SignOneHot,
         Self::SpatialSoftArgmax,
+        Self::SpatialSoftArgmaxWithin,
+        Self::SpatialSoftArgmaxAbove,
+        Self::SpatialSoftmax,
+        Self::JensenShannon,
     ];
 
     /// Name of the function.
@@ -94,9 +118,17 @@ impl Op {
             Self::SoftArgmaxWithin => "soft_argmax, within",
             Self::SoftArgmaxAbove => "soft_argmax, above",
             Self::SoftArgmaxGiven => "soft_argmax, given",
+            Self::SoftArgmaxOver => "soft_argmax_over, a line",
+            Self::SoftArgmaxOverEach => "soft_argmax_over, each",
+            Self::SoftArgmaxMoments => "soft_argmax_moments",
+            Self::Softmax => "softmax",
             Self::StraightThroughOneHot => "straight_through_one_hot",
             Self::SignOneHot => "sign_one_hot",
             Self::SpatialSoftArgmax => "spatial_soft_argmax",
+            Self::SpatialSoftArgmaxWithin => "spatial_soft_argmax, within",
+            Self::SpatialSoftArgmaxAbove => "spatial_soft_argmax, above",
+            Self::SpatialSoftmax => "spatial_softmax",
+            Self::JensenShannon => "jensen_shannon_loss",
         }
     }
 
@@ -104,7 +136,9 @@ impl Op {
     pub fn passes(self) -> &'static [Pass] {
         match self {
             Self::SignOneHot => &[Pass::Forward],
-            Self::StraightThroughOneHot => &[Pass::Forward, Pass::ForwardBackward, Pass::Backward],
+            Self::StraightThroughOneHot | Self::Softmax | Self::SpatialSoftmax => {
+                &[Pass::Forward, Pass::ForwardBackward, Pass::Backward]
+            }
             _ => &[
                 Pass::Forward,
                 Pass::ForwardBackward,
@@ -127,6 +161,14 @@ impl Op {
                 Pass::ForwardBackward => &[Write, Write, Copy],
                 Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
             },
+            (Self::Softmax | Self::SpatialSoftmax, pass) => match pass {
+                Pass::Forward => &[Copy],
+                Pass::ForwardBackward => &[Copy, Write, Copy],
+                Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
+            },
+            (Self::SoftArgmaxOverEach, Pass::Forward) => &[Read, Read],
+            (Self::SoftArgmaxOverEach, Pass::ForwardBackward) => &[Read, Read, Copy, Read],
+            (Self::SoftArgmaxOverEach, _) => &[Copy, Read],
             (_, Pass::Forward) => &[Read],
             (_, Pass::ForwardBackward) => &[Read, Copy],
             (_, Pass::Backward | Pass::BackwardDropped) => &[Copy],
@@ -136,15 +178,29 @@ impl Op {
     /// How scores become weights, for those that take it along a line.
     fn weighting(self) -> Weighting {
         match self {
-            Self::SoftArgmaxWithin => Weighting::softmax(BETA).within(RADIUS),
-            Self::SoftArgmaxAbove => Weighting::softmax(BETA).above(0.0),
+            Self::SoftArgmaxWithin | Self::SpatialSoftArgmaxWithin => {
+                Weighting::softmax(BETA).within(RADIUS)
+            }
+            Self::SoftArgmaxAbove | Self::SpatialSoftArgmaxAbove => {
+                Weighting::softmax(BETA).above(0.0)
+            }
             Self::SoftArgmaxGiven => Weighting::given(),
             _ => Weighting::softmax(BETA),
         }
     }
 
-    /// The operator, by `variant`.
-    pub fn apply<const D: usize>(self, variant: Variant, x: Tensor<D>, dim: usize) -> Tensor<D> {
+    /// The operator, by `variant`. Only some look at the bins.
+    pub fn apply<const D: usize>(
+        self,
+        variant: Variant,
+        x: Tensor<D>,
+        bins: &Tensor<D>,
+        dim: usize,
+    ) -> Tensor<D> {
+        let bins = || match x.device().is_autodiff() {
+            true => bins.clone().autodiff(),
+            false => bins.clone(),
+        };
         let surrogate = Surrogate::Softmax { beta: BETA };
         match (variant, self) {
             (Variant::Ours, Self::StraightThroughOneHot) => {
@@ -160,17 +216,70 @@ impl Op {
                 naive::straight_through_one_hot(x, dim, BETA)
             }
             (Variant::Composition, Self::SignOneHot) => naive::sign_one_hot(x, dim),
-            (Variant::Ours, Self::SpatialSoftArgmax) => in_rank(burn_argmax::spatial_soft_argmax(
+            (
+                Variant::Ours,
+                Self::SpatialSoftArgmax
+                | Self::SpatialSoftArgmaxWithin
+                | Self::SpatialSoftArgmaxAbove,
+            ) => in_rank(burn_argmax::spatial_soft_argmax(
                 x,
-                BETA,
+                self.weighting(),
                 Coordinates::Index,
             )),
-            (Variant::Reference, Self::SpatialSoftArgmax) => {
-                in_rank(reference::spatial_soft_argmax(x, BETA, Coordinates::Index))
-            }
+            (
+                Variant::Reference,
+                Self::SpatialSoftArgmax
+                | Self::SpatialSoftArgmaxWithin
+                | Self::SpatialSoftArgmaxAbove,
+            ) => in_rank(reference::spatial_soft_argmax(
+                x,
+                self.weighting(),
+                Coordinates::Index,
+            )),
             (Variant::Composition, Self::SpatialSoftArgmax) => {
-                in_rank(naive::spatial_soft_argmax(x, BETA))
+                in_rank(naive::spatial_mean(naive::spatial_softmax(x, BETA)))
             }
+            (Variant::Composition, Self::SpatialSoftArgmaxWithin) => {
+                let near = naive::spatial_window(x, RADIUS);
+                in_rank(naive::spatial_mean(naive::spatial_softmax(near, BETA)))
+            }
+            (Variant::Composition, Self::SpatialSoftArgmaxAbove) => {
+                in_rank(naive::spatial_mean(((x * BETA).exp() - 1.0).clamp_min(0.0)))
+            }
+            (Variant::Ours, Self::SoftArgmaxOver | Self::SoftArgmaxOverEach) => {
+                let bins = bins();
+                burn_argmax::soft_argmax_over(x, bins, dim, BETA)
+            }
+            (Variant::Reference, Self::SoftArgmaxOver | Self::SoftArgmaxOverEach) => {
+                let bins = bins();
+                reference::soft_argmax_over(x, bins, dim, BETA)
+            }
+            (Variant::Composition, Self::SoftArgmaxOver | Self::SoftArgmaxOverEach) => {
+                let bins = bins();
+                (softmax(x * BETA, dim) * bins).sum_dim(dim)
+            }
+            (Variant::Ours, Self::SoftArgmaxMoments) => {
+                let moments = burn_argmax::soft_argmax_moments(x, dim, BETA);
+                Tensor::cat(vec![moments.mean, moments.variance], dim)
+            }
+            (_, Self::SoftArgmaxMoments) => naive::soft_argmax_moments(x, dim, BETA),
+            (Variant::Ours, Self::Softmax) => burn_argmax::softmax(x, dim, BETA),
+            (Variant::Reference, Self::Softmax) => reference::softmax(x, dim, BETA),
+            (Variant::Composition, Self::Softmax) => softmax(x * BETA, dim),
+            (Variant::Ours, Self::SpatialSoftmax) => burn_argmax::spatial_softmax(x, BETA),
+            (_, Self::SpatialSoftmax) => naive::spatial_softmax(x, BETA),
+            (Variant::Ours, Self::JensenShannon) => {
+                let [rows, columns] = [x.dims()[0], x.dims()[1]];
+                let targets = Tensor::zeros([rows, columns, 2], &x.device());
+                let probabilities = burn_argmax::spatial_softmax(x, BETA);
+                in_rank(losses::jensen_shannon_loss(
+                    probabilities,
+                    targets,
+                    1.0,
+                    Coordinates::CellCenters,
+                ))
+            }
+            (_, Self::JensenShannon) => in_rank(naive::jensen_shannon(x, BETA)),
             (Variant::Composition, Self::SoftArgmaxWithin) => {
                 naive::soft_argmax_within(x, dim, BETA, RADIUS)
             }
@@ -184,11 +293,11 @@ impl Op {
     }
 }
 
-/// Positions in the rank that every other result has.
-fn in_rank<const D: usize>(positions: Tensor<3>) -> Tensor<D> {
+/// A result in the rank of the input.
+fn in_rank<const R: usize, const D: usize>(result: Tensor<R>) -> Tensor<D> {
     let mut shape = [1; D];
-    shape[..3].copy_from_slice(&positions.dims());
-    positions.reshape(shape)
+    shape[..R].copy_from_slice(&result.dims());
+    result.reshape(shape)
 }
 
 /// The operators as users write them today.
@@ -229,17 +338,82 @@ pub mod naive {
         (weights.clone() * index).sum_dim(dim) / weights.sum_dim(dim)
     }
 
-    /// Softmax over the pixels times their x and their y, summed.
-    pub fn spatial_soft_argmax<const D: usize>(heatmaps: Tensor<D>, beta: f64) -> Tensor<3> {
+    /// The mean and the variance of the index.
+    pub fn soft_argmax_moments<const D: usize>(
+        logits: Tensor<D>,
+        dim: usize,
+        beta: f64,
+    ) -> Tensor<D> {
+        let index = index(&logits, dim);
+        let p = softmax(logits * beta, dim);
+        let mean = (p.clone() * index.clone()).sum_dim(dim);
+        let variance = (p * (index - mean.clone()).square()).sum_dim(dim);
+        Tensor::cat(vec![mean, variance], dim)
+    }
+
+    /// Softmax over the pixels.
+    pub fn spatial_softmax<const D: usize>(heatmaps: Tensor<D>, beta: f64) -> Tensor<D> {
         let shape = heatmaps.dims();
-        let [b, c, h, w] = [shape[0], shape[1], shape[2], shape[3]];
-        let device = heatmaps.device();
-        let line = |size: usize| Tensor::<1, Int>::arange(0..size as i64, &device).float();
+        softmax(pixels(heatmaps) * beta, 2).reshape(shape)
+    }
+
+    fn pixels<const D: usize>(maps: Tensor<D>) -> Tensor<3> {
+        let shape = maps.dims();
+        maps.reshape([shape[0], shape[1], shape[2] * shape[3]])
+    }
+
+    /// The x and the y of every pixel.
+    fn positions<const D: usize>(maps: &Tensor<D>) -> [Tensor<3>; 2] {
+        let [h, w] = [maps.dims()[2], maps.dims()[3]];
+        let line = |size: usize| Tensor::<1, Int>::arange(0..size as i64, &maps.device()).float();
         let x = line(w).reshape([1, 1, 1, w]).expand([1, 1, h, w]);
         let y = line(h).reshape([1, 1, h, 1]).expand([1, 1, h, w]);
-        let p = softmax(heatmaps.reshape([b, c, h * w]) * beta, 2);
-        let mean = |at: Tensor<4>| (p.clone() * at.reshape([1, 1, h * w])).sum_dim(2);
-        Tensor::cat(vec![mean(x), mean(y)], 2)
+        [x, y].map(|at| at.reshape([1, 1, h * w]))
+    }
+
+    /// Weights times the x and the y of their pixel, summed, over their sum.
+    pub fn spatial_mean<const D: usize>(weights: Tensor<D>) -> Tensor<3> {
+        let at = positions(&weights);
+        let weights = pixels(weights);
+        let sum = weights.clone().sum_dim(2);
+        Tensor::cat(
+            at.map(|at| (weights.clone() * at).sum_dim(2) / sum.clone())
+                .to_vec(),
+            2,
+        )
+    }
+
+    /// Masks farther from the argmax than the radius, along x or y.
+    pub fn spatial_window<const D: usize>(heatmaps: Tensor<D>, radius: usize) -> Tensor<D> {
+        let shape = heatmaps.dims();
+        let w = shape[3] as f64;
+        let at = positions(&heatmaps);
+        let flat = pixels(heatmaps);
+        let argmax = flat.clone().detach().argmax(2).float();
+        let y = (argmax.clone() / w).floor();
+        let peak = [argmax - y.clone() * w, y];
+        let [x, y] = [0, 1].map(|axis| {
+            let distance = (at[axis].clone() - peak[axis].clone()).abs();
+            distance.greater_elem(radius as f64)
+        });
+        let near = flat.mask_fill(x.bool_or(y), f64::NEG_INFINITY);
+        near.reshape(shape)
+    }
+
+    /// The divergence of softmax and a Gaussian about the middle of the map.
+    pub fn jensen_shannon<const D: usize>(heatmaps: Tensor<D>, beta: f64) -> Tensor<2> {
+        let [h, w] = [heatmaps.dims()[2], heatmaps.dims()[3]];
+        let [x, y] = positions(&heatmaps);
+        let middle = |size: usize| (size as f64 - 1.0) / 2.0;
+        let square = (x - middle(w)).square() + (y - middle(h)).square();
+        let q = (square * -0.5).exp();
+        let q = q.clone() / q.sum_dim(2);
+        let p = softmax(pixels(heatmaps) * beta, 2);
+        let q = q.expand(p.dims());
+        let log_middle = ((p.clone() + q.clone()) * 0.5 + 1e-24).log();
+        let divergence =
+            |a: Tensor<3>| (a.clone() * ((a + 1e-24).log() - log_middle.clone())).sum_dim(2);
+        ((divergence(p) + divergence(q)) * 0.5).squeeze_dim(2)
     }
 
     /// `hard - soft.detach() + soft`, the hard one-hot scattered to the argmax.
@@ -281,7 +455,12 @@ pub enum Case {
 impl Case {
     /// The cases of an operator in the comparison; small ones for a smoke run.
     pub fn of(op: Op, quick: bool) -> Vec<Self> {
-        if op == Op::SpatialSoftArgmax {
+        if let Op::SpatialSoftArgmax
+        | Op::SpatialSoftArgmaxWithin
+        | Op::SpatialSoftArgmaxAbove
+        | Op::SpatialSoftmax
+        | Op::JensenShannon = op
+        {
             // As many numbers as one of the cases below, and in rows as long.
             return vec![Self::Volume(if quick {
                 [1, 17, 64, 64]
@@ -289,7 +468,14 @@ impl Case {
                 [16, 17, 64, 64]
             })];
         }
-        if let Op::SoftArgmaxWithin | Op::SoftArgmaxAbove | Op::SoftArgmaxGiven = op {
+        if let Op::SoftArgmaxWithin
+        | Op::SoftArgmaxAbove
+        | Op::SoftArgmaxGiven
+        | Op::SoftArgmaxOver
+        | Op::SoftArgmaxOverEach
+        | Op::SoftArgmaxMoments
+        | Op::Softmax = op
+        {
             // Two of the cases of soft-argmax, beside it.
             return if quick {
                 vec![Self::Rows([64, 1024]), Self::Columns([1024, 64])]
@@ -354,6 +540,21 @@ pub fn scores<const D: usize>(op: Op, shape: [usize; D], device: &Device) -> Ten
         _ => Distribution::Normal(0.0, 1.0),
     };
     Tensor::random(shape, distribution, device)
+}
+
+/// Bins for scores of `shape`: a line of them, or one for each.
+pub fn bins<const D: usize>(
+    op: Op,
+    mut shape: [usize; D],
+    dim: usize,
+    device: &Device,
+) -> Tensor<D> {
+    let n = shape[dim];
+    if op != Op::SoftArgmaxOverEach {
+        shape = [1; D];
+        shape[dim] = n;
+    }
+    Tensor::random(shape, Distribution::Uniform(0.0, 1.0), device)
 }
 
 /// A view's numbers in a contiguous tensor of their own.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use burn::tensor::Tensor;
 
 use crate::{
-    cases::{Op, Pass, Variant, scores},
+    cases::{Op, Pass, Variant, bins, scores},
     cli::{Cli, ScalingArgs},
     compare::time_pass,
     curve::{Point, curves},
@@ -98,13 +98,16 @@ fn measure(cli: &Cli) -> Result<Vec<Point>> {
                     eprintln!("{} {} {shape:?}", backend.name(), op.name());
                     let len = shape[0] * shape[1];
                     let x: Tensor<2> = scores(op, shape, &device);
+                    let bins = bins(op, shape, 1, &device);
                     let mut limits = if backend.is_host() {
                         Limits::host(len)
                     } else {
                         Limits::Device(Box::new(Tensor::zeros([len], &device)))
                     };
                     let mut time = |series: Series| match series {
-                        Series::Pass(pass) => time_pass(&watch, (op, Variant::Ours, pass), &x, 1),
+                        Series::Pass(pass) => {
+                            time_pass(&watch, (op, Variant::Ours, pass), [&x, &bins], 1)
+                        }
                         Series::Limit(limit) => limits.time(limit, &watch),
                     };
                     let series: Vec<_> = series(op).collect();

@@ -41,9 +41,40 @@ impl Case {
     /// The expected position over a map, axes in the order x, y, z, and its slope along each score,
     /// an axis at a time. A line is a map of one size.
     pub fn expected(self, map: &[f64], sizes: &[usize]) -> (Vec<f64>, Vec<Vec<f64>>) {
-        let max = map.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let peak = map.iter().position(|&x| x == max).expect("a maximum");
+        let peak = peak(map);
         let positions = positions(sizes);
+        let weighed = self.weighed(map, &positions);
+        let axes = 0..sizes.len();
+        axes.map(|axis| {
+            let distance = |place: usize| positions[place][axis] - positions[peak][axis];
+            let distances: Vec<f64> = (0..map.len()).map(distance).collect();
+            let (offset, slopes) = mean(&weighed, &distances);
+            (positions[peak][axis] + offset, slopes)
+        })
+        .unzip()
+    }
+
+    /// The expected bin of a line, its slope along each score, and along each bin. The bin of what
+    /// weighs nothing may be anything.
+    pub fn expected_bin(self, line: &[f64], bins: &[f64]) -> (f64, Vec<f64>, Vec<f64>) {
+        let weighed = self.weighed(line, &positions(&[line.len()]));
+        let sum = sum(&weighed);
+        let bins = bins.iter().zip(&weighed);
+        let bins: Vec<f64> = bins
+            .map(|(&bin, &(weight, growth))| match (weight, growth) {
+                (0.0, 0.0) => 0.0,
+                _ => bin,
+            })
+            .collect();
+        let (value, slopes) = mean(&weighed, &bins);
+        let of_bins = weighed.iter().map(|(weight, _)| weight / sum).collect();
+        (value, slopes, of_bins)
+    }
+
+    /// The weight of each score over that of the maximum, and how it grows with its score.
+    fn weighed(self, map: &[f64], positions: &[Vec<f64>]) -> Vec<(f64, f64)> {
+        let peak = peak(map);
+        let max = map[peak];
         let inside = |at: &[f64]| match self.radius {
             Some(radius) => {
                 let mut axes = at.iter().zip(&positions[peak]);
@@ -51,7 +82,6 @@ impl Case {
             }
             None => true,
         };
-        // Over the weight of the maximum: a weight, and how it grows with its score.
         let weigh = |x: f64| match self.weights {
             _ if x == f64::NEG_INFINITY => (0.0, 0.0),
             Weights::Above(beta, level) if max > level => {
@@ -68,26 +98,29 @@ impl Case {
             }
             Weights::Given => (x, 1.0),
         };
-        let weighed: Vec<(f64, f64)> = map
-            .iter()
-            .zip(&positions)
+        map.iter()
+            .zip(positions)
             .map(|(&x, at)| if inside(at) { weigh(x) } else { (0.0, 0.0) })
-            .collect();
-        let sum: f64 = weighed.iter().map(|(weight, _)| weight).sum();
-        let axes = 0..sizes.len();
-        axes.map(|axis| {
-            let distance = |place: usize| positions[place][axis] - positions[peak][axis];
-            let offset = weighed
-                .iter()
-                .enumerate()
-                .map(|(place, (weight, _))| weight * distance(place))
-                .sum::<f64>()
-                / sum;
-            let slopes = weighed.iter().enumerate();
-            let slopes =
-                slopes.map(|(place, (_, growth))| growth * (distance(place) - offset) / sum);
-            (positions[peak][axis] + offset, slopes.collect())
-        })
-        .unzip()
+            .collect()
     }
+}
+
+/// The first maximum.
+fn peak(map: &[f64]) -> usize {
+    let max = map.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    map.iter().position(|&x| x == max).expect("a maximum")
+}
+
+fn sum(weighed: &[(f64, f64)]) -> f64 {
+    weighed.iter().map(|(weight, _)| weight).sum()
+}
+
+/// The weighted mean of values, and its slope along each score.
+fn mean(weighed: &[(f64, f64)], values: &[f64]) -> (f64, Vec<f64>) {
+    let sum = sum(weighed);
+    let each = weighed.iter().zip(values);
+    let products = each.clone().map(|((weight, _), value)| weight * value);
+    let mean = products.sum::<f64>() / sum;
+    let slopes = each.map(|((_, growth), value)| growth * (value - mean) / sum);
+    (mean, slopes.collect())
 }

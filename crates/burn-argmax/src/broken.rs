@@ -12,17 +12,8 @@ use crate::composed::graph;
 
 /// Which rows have an entry that is NaN or infinite.
 pub(crate) fn not_finite(rows: Tensor<3>) -> Tensor<2, Bool> {
-    any(rows.is_finite().bool_not())
-}
-
-/// Which rows have an entry that is no probability: negative, NaN or infinite.
-pub(crate) fn not_probable(rows: Tensor<3>) -> Tensor<2, Bool> {
-    let positive = rows.clone().greater_equal_elem(0.0);
-    any(positive.bool_not().bool_or(rows.is_inf()))
-}
-
-fn any(marked: Tensor<3, Bool>) -> Tensor<2, Bool> {
-    let [batch, locations, _] = marked.dims();
+    let [batch, locations, _] = rows.dims();
+    let marked = rows.is_finite().bool_not();
     marked.any_dim(2).reshape([batch, locations])
 }
 

@@ -1,7 +1,10 @@
 use burn_core as burn;
-use burn_core::backend::{Backend, backend_extension, tensor::FloatTensor};
+use burn_core::{
+    backend::{Backend, backend_extension, tensor::FloatTensor},
+    tensor::Shape,
+};
 
-use crate::{Surrogate, Weighting, composed};
+use crate::{Surrogate, Weighting, composed, losses::Divergence};
 
 /// Axes of a map: an image has one layer, a trace one row.
 pub(crate) const SPATIAL_AXES: usize = 3;
@@ -78,6 +81,92 @@ pub trait ArgmaxOps: Backend {
         composed::soft_argmax_backward::<Self>(logits, state, grad, dim, weighting)
     }
 
+    /// The expected index along `dim` and its variance, one after the other along `dim`.
+    #[fusion(dtype = logits, shape = composed::with_dim_size(logits, *dim, 2))]
+    fn soft_argmax_moments(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        Self::soft_argmax_moments_forward(logits, dim, weighting).0
+    }
+
+    /// The same, and the state that the backward pass needs, of any shape.
+    #[fusion(meta = |logits, dim, _weighting| composed::moments_metadata(logits, *dim))]
+    fn soft_argmax_moments_forward(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::soft_argmax_moments_forward::<Self>(logits, dim, weighting)
+    }
+
+    /// The gradient of [`soft_argmax_moments`](ArgmaxOps::soft_argmax_moments).
+    #[fusion(dtype = logits, shape = logits)]
+    fn soft_argmax_moments_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        composed::soft_argmax_moments_backward::<Self>(logits, state, grad, dim, weighting)
+    }
+
+    /// The expected value of `bins` along `dim`.
+    ///
+    /// These are in the dtype that sums run in, and a line along `dim` of size 1 along every other
+    /// dimension, or of size 1 along every later one, or of the shape of `logits`.
+    #[fusion(dtype = logits, shape = composed::with_dim_size(logits, *dim, 1))]
+    fn soft_argmax_over(
+        logits: FloatTensor<Self>,
+        bins: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        Self::soft_argmax_over_forward(logits, bins, dim, weighting).0
+    }
+
+    /// The expected value of bins, and the state that the backward passes need: that of
+    /// [`soft_argmax_forward`](ArgmaxOps::soft_argmax_forward), with a bin in the place of the index.
+    #[fusion(meta = |logits, _bins, dim, _weighting| composed::forward_metadata(logits, *dim))]
+    fn soft_argmax_over_forward(
+        logits: FloatTensor<Self>,
+        bins: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::soft_argmax_over_forward::<Self>(logits, bins, dim, weighting)
+    }
+
+    /// The gradient of [`soft_argmax_over`](ArgmaxOps::soft_argmax_over) for the scores:
+    /// `grad * beta * p_j * (b_j - y)`.
+    #[fusion(dtype = logits, shape = logits)]
+    fn soft_argmax_over_backward(
+        logits: FloatTensor<Self>,
+        bins: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        composed::soft_argmax_over_backward::<Self>(logits, bins, state, grad, dim, weighting)
+    }
+
+    /// The same for bins of a `shape`: `grad * p_j`, summed over the lines that share a bin. Scores and
+    /// upstream gradient are in the dtype that sums run in.
+    #[fusion(dtype = logits, shape = shape.clone())]
+    fn soft_argmax_over_bins_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+        shape: Shape,
+    ) -> FloatTensor<Self> {
+        composed::soft_argmax_over_bins_backward::<Self>(logits, state, grad, dim, weighting, shape)
+    }
+
     /// 1 at the first maximum along `dim`, 0 elsewhere.
     #[fusion(dtype = values, shape = values)]
     fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
@@ -95,16 +184,22 @@ pub trait ArgmaxOps: Backend {
         Self::one_hot(logits, dim)
     }
 
-    /// The vector-Jacobian product of `softmax(beta * logits)`: `beta * p * (grad - sum(grad * p))`.
+    /// `softmax(beta * logits)` along `dim`. A row with a NaN or `+inf`, or wholly of masks, is NaN.
+    #[fusion(dtype = logits, shape = logits)]
+    fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+        composed::softmax::<Self>(logits, dim, beta)
+    }
+
+    /// The gradient of [`softmax`](ArgmaxOps::softmax): `beta * p * (grad - sum(grad * p))`.
     /// The upstream gradient of a score of `-inf` takes no part in the sum.
     #[fusion(dtype = logits, shape = logits)]
-    fn softmax_surrogate_backward(
+    fn softmax_backward(
         logits: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         dim: usize,
         beta: f64,
     ) -> FloatTensor<Self> {
-        composed::softmax_surrogate_backward::<Self>(logits, grad, dim, beta)
+        composed::softmax_backward::<Self>(logits, grad, dim, beta)
     }
 
     /// The moments of the pixel index under the softmax over each map, and the state that the
@@ -113,7 +208,9 @@ pub trait ArgmaxOps: Backend {
     /// `heatmaps` is `[maps, depth, height, width]`. The moments are `[maps, 3]`, the expected
     /// `x y z`, or with `covariance` `[maps, 9]`: the same and `xx xy xz yy yz zz`. The state is
     /// `[maps, 8]` or `[maps, 14]`: the maximum, the sum about it, the position that the sums are
-    /// taken about, the distance of the mean from it, and the covariances.
+    /// taken about, the distance of the mean from it, and the covariances. All are in the dtype that sums
+    /// run in: a mean or a square in other units, rounded once to half precision, is put together from
+    /// them.
     #[fusion(meta = |heatmaps, covariance, _weighting| composed::spatial_metadata(heatmaps, *covariance))]
     fn spatial_moments_forward(
         heatmaps: FloatTensor<Self>,
@@ -143,6 +240,40 @@ pub trait ArgmaxOps: Backend {
         weighting: Weighting,
     ) -> FloatTensor<Self> {
         composed::spatial_moments_backward::<Self>(heatmaps, state, grad, covariance, weighting)
+    }
+
+    /// The divergence of every map `[maps, depth, height, width]` from the product of its lines, in the
+    /// dtype that sums run in: `[maps, 1]`. The logarithms of these, `[maps, width + height + depth]` in
+    /// the same dtype, are one after the other, x first.
+    #[fusion(dtype = lines, shape = Shape::from([heatmaps[0], 1]))]
+    fn divergence(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        composed::divergence::<Self>(heatmaps, lines, divergence)
+    }
+
+    /// The gradient of [`divergence`](ArgmaxOps::divergence) for the maps.
+    #[fusion(dtype = heatmaps, shape = heatmaps)]
+    fn divergence_backward(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        composed::divergence_backward::<Self>(heatmaps, lines, grad, divergence)
+    }
+
+    /// The same for the logarithms of the lines.
+    #[fusion(dtype = lines, shape = lines)]
+    fn divergence_lines_backward(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        composed::divergence_lines_backward::<Self>(heatmaps, lines, grad, divergence)
     }
 
     /// 1 at every maximum along `dim`, 0 elsewhere.

@@ -56,8 +56,31 @@ pub fn softmax_surrogate_gradient<const D: usize>(
     beta: f64,
 ) -> Tensor<D> {
     let (logits, grad) = (logits.into_dispatch(), grad.into_dispatch());
-    let gradient = composed::softmax_surrogate_backward::<Dispatch>(logits, grad, dim, beta);
+    let gradient = composed::softmax_backward::<Dispatch>(logits, grad, dim, beta);
     Tensor::from_dispatch(gradient)
+}
+
+/// [`softmax`](crate::softmax).
+pub fn softmax<const D: usize>(logits: Tensor<D>, dim: usize, beta: f64) -> Tensor<D> {
+    Tensor::from_dispatch(graph::softmax::<Dispatch>(
+        logits.into_dispatch(),
+        dim,
+        beta,
+    ))
+}
+
+/// [`soft_argmax_over`](crate::soft_argmax_over), for bins of as many dimensions as the scores.
+pub fn soft_argmax_over<const D: usize>(
+    logits: Tensor<D>,
+    bins: Tensor<D>,
+    dim: usize,
+    weighting: impl Into<Weighting>,
+) -> Tensor<D> {
+    let (logits, bins) = (logits.into_dispatch(), bins.into_dispatch());
+    let weighting = weighting.into();
+    Tensor::from_dispatch(graph::soft_argmax_over::<Dispatch>(
+        logits, bins, dim, weighting,
+    ))
 }
 
 /// [`sign_one_hot`](crate::sign_one_hot).
@@ -71,11 +94,12 @@ pub fn spatial_soft_argmax<const D: usize>(
     weighting: impl Into<Weighting>,
     coordinates: Coordinates,
 ) -> Tensor<3> {
-    let (weighting, shape) = (weighting.into(), heatmaps.dims());
+    let (weighting, shape, dtype) = (weighting.into(), heatmaps.dims(), heatmaps.dtype());
     let moments = moments_by(heatmaps, false, |maps| {
         spatial_moments(maps, false, weighting)
     });
-    coordinates.of_index(mean_of(moments, &shape), &shape[2..])
+    let mean = coordinates.of_index(mean_of(moments, &shape), &shape[2..]);
+    mean.cast(dtype)
 }
 
 /// [`spatial_soft_argmax_moments`](crate::spatial_soft_argmax_moments).
@@ -84,11 +108,15 @@ pub fn spatial_soft_argmax_moments<const D: usize>(
     weighting: impl Into<Weighting>,
     coordinates: Coordinates,
 ) -> SpatialSoftArgmaxMoments {
-    let (weighting, shape) = (weighting.into(), heatmaps.dims());
+    let (weighting, shape, dtype) = (weighting.into(), heatmaps.dims(), heatmaps.dtype());
     let moments = moments_by(heatmaps, true, |maps| {
         spatial_moments(maps, true, weighting)
     });
-    moments_of(moments, &shape, coordinates)
+    let moments = moments_of(moments, &shape, coordinates);
+    SpatialSoftArgmaxMoments {
+        mean: moments.mean.cast(dtype),
+        covariance: moments.covariance.cast(dtype),
+    }
 }
 
 fn spatial_moments(maps: Tensor<4>, covariance: bool, weighting: Weighting) -> Tensor<2> {

@@ -92,7 +92,8 @@ impl Weighting {
     /// nothing, however many entries it has. `beta` must be `> 0` then, and `level`, which is rounded
     /// to the dtype of the scores, finite. A line that is nowhere above gives the plain softmax.
     ///
-    /// At or below the level the gradient is 0, and above it that of the weight, exact.
+    /// At or below the level the gradient is 0, and above it that of the weight, exact. A line that is
+    /// nowhere above has that of the plain softmax.
     ///
     /// After Gu, Yang and Yao, "Removing the Bias of Integral Pose Regression", ICCV 2021, who take
     /// the level to be 0; clamped here, so that the result stays within the line.
@@ -118,6 +119,14 @@ impl Weighting {
         match self.weights {
             Weights::Softmax { beta } | Weights::Above { beta, .. } => Some(beta),
             Weights::Given => None,
+        }
+    }
+
+    /// The level of the background, if there is one.
+    pub(crate) fn level(self) -> Option<f64> {
+        match self.weights {
+            Weights::Above { level, .. } => Some(level),
+            _ => None,
         }
     }
 

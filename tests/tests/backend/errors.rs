@@ -1,12 +1,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{
-    Coordinates, Surrogate, Weighting, sign_one_hot, soft_argmax, soft_argmax_moments,
-    soft_argmax_over, soft_argmin, spatial_soft_argmax, spatial_soft_argmax_moments,
-    straight_through_one_hot,
+    Coordinates, Sigma, Surrogate, Weighting, nn::SoftArgmaxConfig, render_gaussian, sign_one_hot,
+    soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin, spatial_soft_argmax,
+    spatial_soft_argmax_moments, straight_through_one_hot,
 };
-use burn_argmax_tests::data::{tensor, values};
+use burn_argmax_tests::{
+    data::{tensor, values},
+    device::computes,
+};
 
 use super::device;
 
@@ -228,4 +231,74 @@ fn bins_of_a_wrong_length() {
         "got shape [3]",
     ];
     assert_panics(call, &parts);
+}
+
+#[test]
+fn a_width_or_units_of_other_axes() {
+    let Some(device) = device() else { return };
+    let centers = || tensor(&[1.0; 2], [1, 1, 2], &device);
+    let render = |sigma: Sigma| -> Tensor<4> {
+        render_gaussian(centers(), &[3, 4], sigma, Coordinates::Index)
+    };
+    assert_panics(
+        || render([1.0, 2.0, 3.0].into()),
+        &[
+            "render_gaussian: sigma must be one number, or one for each of 2 axes, got [1.0, 2.0, 3.0]",
+        ],
+    );
+    assert_panics(
+        || render([1.0, -2.0].into()),
+        &["render_gaussian: sigma must be finite and > 0, got -2"],
+    );
+    assert_panics(
+        || Coordinates::Index.of_index(centers(), &[3]),
+        &["Coordinates::of_index: index must have one entry along dim 2 for each of sizes [3]"],
+    );
+    assert_panics(
+        || Coordinates::CellCenters.index_of(centers(), &[3, 0]),
+        &[
+            "Coordinates::index_of: position must have",
+            "got shape [1, 1, 2]",
+        ],
+    );
+}
+
+#[test]
+fn a_level_that_is_none() {
+    let Some(device) = device() else { return };
+    let half = TensorData::new(vec![0.0f32, 1.0], [1, 2]).convert_dtype(DType::F16);
+    for level in [f64::NAN, f64::INFINITY, 1e39] {
+        let weighting = Weighting::softmax(1.0).above(level);
+        assert_panics(
+            || soft_argmax(small(&device), 1, weighting),
+            &["soft_argmax: the level that weights are above must be finite in F32"],
+        );
+        assert_panics(
+            || {
+                let config = SoftArgmaxConfig::new().with_weighting(weighting);
+                let module = config.with_learnable(true).init(&device);
+                module.forward(small(&device))
+            },
+            &["SoftArgmax: the level that weights are above must be finite"],
+        );
+    }
+    if computes(&device, DType::F16) {
+        assert_panics(
+            || {
+                let half = Tensor::<2>::from_data(half.clone(), (&device, DType::F16));
+                soft_argmax(half, 1, Weighting::softmax(1.0).above(1e5))
+            },
+            &["soft_argmax: the level that weights are above must be finite in F16, got 100000"],
+        );
+    }
+    for weighting in [
+        Weighting::softmax(0.0).above(0.0),
+        Weighting::softmax(1.0).within(0),
+    ] {
+        let config = SoftArgmaxConfig::new().with_weighting(weighting);
+        assert_panics(
+            || config.init(&device).forward(small(&device)),
+            &["SoftArgmax: ", "must be"],
+        );
+    }
 }

@@ -2,11 +2,11 @@ use burn_autodiff::{
     Autodiff, NodeId,
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
-    ops::{Backward, Ops, OpsKind, unary},
+    ops::{Backward, Ops, OpsKind, binary, unary},
 };
 use burn_core::backend::{Backend, TensorMetadata, tensor::FloatTensor};
 
-use crate::{ArgmaxOps, Surrogate, Weighting};
+use crate::{ArgmaxOps, Surrogate, Weighting, composed::widen, losses::Divergence};
 
 impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C> {
     fn soft_argmax(
@@ -47,6 +47,107 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
             }
             OpsKind::UnTracked(prep) => {
                 prep.finish(B::soft_argmax(logits.into_primitive(), dim, weighting))
+            }
+        }
+    }
+
+    fn soft_argmax_moments(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct SoftArgmaxMoments;
+
+        impl<B: Backend + ArgmaxOps> Backward<B, 1> for SoftArgmaxMoments {
+            type State = (NodeId, FloatTensor<B>, usize, Weighting);
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 1>,
+                grads: &mut Gradients,
+                checkpointer: &mut Checkpointer,
+            ) {
+                let (logits, state, dim, weighting) = ops.state;
+                let logits = checkpointer.retrieve_node_output(logits);
+                unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+                    B::soft_argmax_moments_backward(logits, state, grad, dim, weighting)
+                });
+            }
+        }
+
+        match SoftArgmaxMoments
+            .prepare::<C>([logits.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let id = prep.checkpoint(&logits);
+                let (moments, state) =
+                    B::soft_argmax_moments_forward(logits.into_primitive(), dim, weighting);
+                prep.finish((id, state, dim, weighting), moments)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::soft_argmax_moments(
+                logits.into_primitive(),
+                dim,
+                weighting,
+            )),
+        }
+    }
+
+    fn soft_argmax_over(
+        logits: FloatTensor<Self>,
+        bins: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct SoftArgmaxOver;
+
+        impl<B: Backend + ArgmaxOps> Backward<B, 2> for SoftArgmaxOver {
+            type State = ([NodeId; 2], FloatTensor<B>, usize, Weighting);
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 2>,
+                grads: &mut Gradients,
+                checkpointer: &mut Checkpointer,
+            ) {
+                let (nodes, state, dim, weighting) = ops.state;
+                let [logits, bins] =
+                    nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+                let shape = bins.shape();
+                let of_bins = (logits.clone(), state.clone());
+                binary::<B, _, _>(
+                    ops.parents,
+                    ops.node,
+                    grads,
+                    |grad| B::soft_argmax_over_backward(logits, bins, state, grad, dim, weighting),
+                    |grad| {
+                        let (logits, state) = of_bins;
+                        let (logits, grad) = (widen::<B>(logits), widen::<B>(grad));
+                        B::soft_argmax_over_bins_backward(
+                            logits, state, grad, dim, weighting, shape,
+                        )
+                    },
+                );
+            }
+        }
+
+        match SoftArgmaxOver
+            .prepare::<C>([logits.node(), bins.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let nodes = [prep.checkpoint(&logits), prep.checkpoint(&bins)];
+                let (logits, bins) = (logits.into_primitive(), bins.into_primitive());
+                let (value, state) = B::soft_argmax_over_forward(logits, bins, dim, weighting);
+                prep.finish((nodes, state, dim, weighting), value)
+            }
+            OpsKind::UnTracked(prep) => {
+                let (logits, bins) = (logits.into_primitive(), bins.into_primitive());
+                prep.finish(B::soft_argmax_over(logits, bins, dim, weighting))
             }
         }
     }
@@ -95,6 +196,58 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         }
     }
 
+    fn divergence(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct OfMaps;
+
+        impl<B: Backend + ArgmaxOps> Backward<B, 2> for OfMaps {
+            type State = ([NodeId; 2], Divergence);
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 2>,
+                grads: &mut Gradients,
+                checkpointer: &mut Checkpointer,
+            ) {
+                let (nodes, divergence) = ops.state;
+                let [maps, lines] =
+                    nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+                let of_lines = (maps.clone(), lines.clone());
+                binary::<B, _, _>(
+                    ops.parents,
+                    ops.node,
+                    grads,
+                    |grad| B::divergence_backward(maps, lines, grad, divergence),
+                    |grad| {
+                        let (maps, lines) = of_lines;
+                        B::divergence_lines_backward(maps, lines, grad, divergence)
+                    },
+                );
+            }
+        }
+
+        match OfMaps
+            .prepare::<C>([heatmaps.node(), lines.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let nodes = [prep.checkpoint(&heatmaps), prep.checkpoint(&lines)];
+                let (heatmaps, lines) = (heatmaps.into_primitive(), lines.into_primitive());
+                let losses = B::divergence(heatmaps, lines, divergence);
+                prep.finish((nodes, divergence), losses)
+            }
+            OpsKind::UnTracked(prep) => {
+                let (heatmaps, lines) = (heatmaps.into_primitive(), lines.into_primitive());
+                prep.finish(B::divergence(heatmaps, lines, divergence))
+            }
+        }
+    }
+
     fn straight_through_one_hot(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -102,8 +255,16 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
     ) -> FloatTensor<Self> {
         match surrogate {
             Surrogate::Identity => identity::<B, C>(logits, dim),
-            Surrogate::Softmax { beta } => softmax::<B, C>(logits, dim, beta),
+            Surrogate::Softmax { beta } => {
+                with_softmax_gradient::<B, C>(logits, dim, beta, |logits| B::one_hot(logits, dim))
+            }
         }
+    }
+
+    fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+        with_softmax_gradient::<B, C>(logits, dim, beta, |logits| {
+            <B as ArgmaxOps>::softmax(logits, dim, beta)
+        })
     }
 
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
@@ -158,15 +319,17 @@ fn identity<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
         .stateless(B::one_hot(logits.into_primitive(), dim))
 }
 
-fn softmax<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
+/// What `forward` makes of the logits, with the gradient of their softmax.
+fn with_softmax_gradient<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
     logits: FloatTensor<Autodiff<B, C>>,
     dim: usize,
     beta: f64,
+    forward: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>,
 ) -> FloatTensor<Autodiff<B, C>> {
     #[derive(Debug)]
-    struct SoftmaxSurrogate;
+    struct SoftmaxGradient;
 
-    impl<B: Backend + ArgmaxOps> Backward<B, 1> for SoftmaxSurrogate {
+    impl<B: Backend + ArgmaxOps> Backward<B, 1> for SoftmaxGradient {
         type State = (NodeId, usize, f64);
 
         fn backward(
@@ -178,20 +341,20 @@ fn softmax<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
             let (logits, dim, beta) = ops.state;
             let logits = checkpointer.retrieve_node_output(logits);
             unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                B::softmax_surrogate_backward(logits, grad, dim, beta)
+                B::softmax_backward(logits, grad, dim, beta)
             });
         }
     }
 
-    match SoftmaxSurrogate
+    match SoftmaxGradient
         .prepare::<C>([logits.node()])
         .compute_bound()
         .stateful()
     {
         OpsKind::Tracked(mut prep) => {
             let id = prep.checkpoint(&logits);
-            prep.finish((id, dim, beta), B::one_hot(logits.into_primitive(), dim))
+            prep.finish((id, dim, beta), forward(logits.into_primitive()))
         }
-        OpsKind::UnTracked(prep) => prep.finish(B::one_hot(logits.into_primitive(), dim)),
+        OpsKind::UnTracked(prep) => prep.finish(forward(logits.into_primitive())),
     }
 }

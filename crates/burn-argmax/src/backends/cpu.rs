@@ -1,8 +1,11 @@
 //! The operators on backends whose tensors lie in the memory of the host.
 
-use burn_core::{backend::TensorMetadata, tensor::Shape};
+use burn_core::{
+    backend::{Backend, TensorMetadata, tensor::FloatTensor},
+    tensor::Shape,
+};
 
-use crate::kernels::cpu;
+use crate::{Weighting, composed::widen, kernels::cpu, weighting::Weights};
 
 /// A dtype that the kernels compute with.
 pub(super) trait Stored: cpu::Element + burn_core::tensor::Element + bytemuck::Pod {}
@@ -36,6 +39,15 @@ pub(super) fn updated<T: Stored, H: HostTensor>(tensor: H, update: impl Fn(&mut 
         },
         &update,
     )
+}
+
+/// Scores as the kernels take them: in half precision for a softmax only. Each kernel is compiled once for
+/// every dtype, so that the other weights have none of half precision.
+pub(super) fn scores<B: Backend>(logits: FloatTensor<B>, weighting: Weighting) -> FloatTensor<B> {
+    match weighting.weights {
+        Weights::Softmax { .. } => logits,
+        Weights::Above { .. } | Weights::Given => widen::<B>(logits),
+    }
 }
 
 /// A tensor of as many numbers as there are of each map.
@@ -72,15 +84,33 @@ macro_rules! with_float {
     };
 }
 
+/// The same for a tensor in the dtype that sums run in.
+macro_rules! with_accumulator {
+    ($op:literal, $tensor:expr, $A:ident => $body:expr) => {
+        match $tensor.dtype() {
+            DType::F32 => {
+                type $A = f32;
+                $body
+            }
+            DType::F64 => {
+                type $A = f64;
+                $body
+            }
+            dtype => panic!("{}: dtype must be f32 or f64, got {dtype:?}", $op),
+        }
+    };
+}
+
 /// Implements the operators for a backend whose tensors are a [`HostTensor`].
 macro_rules! implement_on_host {
     ($backend:ty) => {
         use $crate::{
             ArgmaxOps, Weighting,
-            backends::cpu::{table, updated, with_float},
-            composed::with_dim_size,
+            backends::cpu::{scores, table, updated, with_accumulator, with_float},
+            composed::{cast, widen, with_dim_size},
+            losses::Divergence,
             kernels::cpu::{
-                self, Lines,
+                self, Lines, soft_argmax_moments,
                 spatial_moments::{self, Extent},
             },
         };
@@ -91,14 +121,21 @@ macro_rules! implement_on_host {
         use burn_std::{bf16, f16};
 
         impl ArgmaxOps for $backend {
-            fn soft_argmax(logits: FloatTensor<Self>, dim: usize, weighting: Weighting) -> FloatTensor<Self> {
-                with_float!("soft_argmax", logits, T => {
+            fn soft_argmax(
+                logits: FloatTensor<Self>,
+                dim: usize,
+                weighting: Weighting,
+            ) -> FloatTensor<Self> {
+                let dtype = logits.dtype();
+                let logits = scores::<Self>(logits, weighting);
+                let index = with_float!("soft_argmax", logits, T => {
                     let shape = logits.shape();
                     let lines = Lines::along(&shape, dim);
                     let (results, _) =
                         logits.read(|logits| cpu::soft_argmax::forward::<T>(logits, lines, weighting, false));
                     HostTensor::from_vec(results, with_dim_size(&shape, dim, 1))
-                })
+                });
+                cast::<Self>(index, dtype)
             }
 
             fn soft_argmax_forward(
@@ -106,7 +143,9 @@ macro_rules! implement_on_host {
                 dim: usize,
                 weighting: Weighting,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-                with_float!("soft_argmax", logits, T => {
+                let dtype = logits.dtype();
+                let logits = scores::<Self>(logits, weighting);
+                let (index, state): (FloatTensor<Self>, _) = with_float!("soft_argmax", logits, T => {
                     let shape = logits.shape();
                     let lines = Lines::along(&shape, dim);
                     let (results, state) =
@@ -115,7 +154,8 @@ macro_rules! implement_on_host {
                         HostTensor::from_vec(results, with_dim_size(&shape, dim, 1)),
                         HostTensor::from_vec(state, with_dim_size(&shape, dim, cpu::STATE)),
                     )
-                })
+                });
+                (cast::<Self>(index, dtype), state)
             }
 
             fn soft_argmax_backward(
@@ -125,12 +165,151 @@ macro_rules! implement_on_host {
                 dim: usize,
                 weighting: Weighting,
             ) -> FloatTensor<Self> {
-                with_float!("soft_argmax", logits, T => {
+                let dtype = logits.dtype();
+                let logits = scores::<Self>(logits, weighting);
+                let grad = cast::<Self>(grad, logits.dtype());
+                let gradient = with_float!("soft_argmax", logits, T => {
                     let lines = Lines::along(&logits.shape(), dim);
                     state.read(|state| grad.read(|grad| logits.map_or_replace::<T>(
                         |logits| cpu::soft_argmax::backward(logits, state, grad, lines, weighting),
                         |logits| cpu::soft_argmax::backward_in_place(logits, state, grad, lines, weighting),
                     )))
+                });
+                cast::<Self>(gradient, dtype)
+            }
+
+            fn soft_argmax_moments_forward(
+                logits: FloatTensor<Self>,
+                dim: usize,
+                weighting: Weighting,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+                let dtype = logits.dtype();
+                let logits = widen::<Self>(logits);
+                let (moments, state): (FloatTensor<Self>, _) = with_accumulator!("soft_argmax_moments", logits, A => {
+                    let shape = logits.shape();
+                    let lines = Lines::along(&shape, dim);
+                    let (moments, state) = logits.read(|logits| {
+                        soft_argmax_moments::forward::<A>(logits, lines, weighting)
+                    });
+                    (
+                        HostTensor::from_vec(
+                            moments,
+                            with_dim_size(&shape, dim, soft_argmax_moments::MOMENTS),
+                        ),
+                        HostTensor::from_vec(
+                            state,
+                            with_dim_size(&shape, dim, soft_argmax_moments::STATE),
+                        ),
+                    )
+                });
+                (cast::<Self>(moments, dtype), state)
+            }
+
+            fn soft_argmax_moments_backward(
+                logits: FloatTensor<Self>,
+                state: FloatTensor<Self>,
+                grad: FloatTensor<Self>,
+                dim: usize,
+                weighting: Weighting,
+            ) -> FloatTensor<Self> {
+                let dtype = logits.dtype();
+                let (logits, grad) = (widen::<Self>(logits), widen::<Self>(grad));
+                let gradient = with_accumulator!("soft_argmax_moments", logits, A => {
+                    let lines = Lines::along(&logits.shape(), dim);
+                    state.read(|state| grad.read(|grad| logits.map_or_replace::<A>(
+                        |logits| {
+                            soft_argmax_moments::backward(logits, state, grad, lines, weighting)
+                        },
+                        |logits| soft_argmax_moments::backward_in_place(
+                            logits, state, grad, lines, weighting,
+                        ),
+                    )))
+                });
+                cast::<Self>(gradient, dtype)
+            }
+
+            fn soft_argmax_over(
+                logits: FloatTensor<Self>,
+                bins: FloatTensor<Self>,
+                dim: usize,
+                weighting: Weighting,
+            ) -> FloatTensor<Self> {
+                let dtype = logits.dtype();
+                let logits = widen::<Self>(logits);
+                let value = with_accumulator!("soft_argmax_over", logits, A => {
+                    let shape = logits.shape();
+                    let lines = Lines::along(&shape, dim);
+                    let (values, _) = logits.read(|logits| bins.read(|bins| {
+                        cpu::soft_argmax_over::forward::<A>(logits, bins, lines, weighting, false)
+                    }));
+                    HostTensor::from_vec(values, with_dim_size(&shape, dim, 1))
+                });
+                cast::<Self>(value, dtype)
+            }
+
+            fn soft_argmax_over_forward(
+                logits: FloatTensor<Self>,
+                bins: FloatTensor<Self>,
+                dim: usize,
+                weighting: Weighting,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+                let dtype = logits.dtype();
+                let logits = widen::<Self>(logits);
+                let (value, state): (FloatTensor<Self>, _) = with_accumulator!("soft_argmax_over", logits, A => {
+                    let shape = logits.shape();
+                    let lines = Lines::along(&shape, dim);
+                    let (values, state) = logits.read(|logits| bins.read(|bins| {
+                        cpu::soft_argmax_over::forward::<A>(logits, bins, lines, weighting, true)
+                    }));
+                    (
+                        HostTensor::from_vec(values, with_dim_size(&shape, dim, 1)),
+                        HostTensor::from_vec(state, with_dim_size(&shape, dim, cpu::STATE)),
+                    )
+                });
+                (cast::<Self>(value, dtype), state)
+            }
+
+            fn soft_argmax_over_backward(
+                logits: FloatTensor<Self>,
+                bins: FloatTensor<Self>,
+                state: FloatTensor<Self>,
+                grad: FloatTensor<Self>,
+                dim: usize,
+                weighting: Weighting,
+            ) -> FloatTensor<Self> {
+                let dtype = logits.dtype();
+                let (logits, grad) = (widen::<Self>(logits), widen::<Self>(grad));
+                let gradient = with_accumulator!("soft_argmax_over", logits, A => {
+                    let lines = Lines::along(&logits.shape(), dim);
+                    bins.read(|bins| state.read(|state| grad.read(|grad| logits.map_or_replace::<A>(
+                        |logits| cpu::soft_argmax_over::backward(
+                            logits, bins, state, grad, lines, weighting,
+                        ),
+                        |logits| cpu::soft_argmax_over::backward_in_place(
+                            logits, bins, state, grad, lines, weighting,
+                        ),
+                    ))))
+                });
+                cast::<Self>(gradient, dtype)
+            }
+
+            fn soft_argmax_over_bins_backward(
+                logits: FloatTensor<Self>,
+                state: FloatTensor<Self>,
+                grad: FloatTensor<Self>,
+                dim: usize,
+                weighting: Weighting,
+                shape: burn_core::tensor::Shape,
+            ) -> FloatTensor<Self> {
+                with_accumulator!("soft_argmax_over", logits, A => {
+                    let lines = Lines::along(&logits.shape(), dim);
+                    let bins = shape.num_elements();
+                    let gradient = logits.read(|logits| state.read(|state| grad.read(|grad| {
+                        cpu::soft_argmax_over::bins_backward::<A>(
+                            logits, state, grad, lines, weighting, bins,
+                        )
+                    })));
+                    HostTensor::from_vec(gradient, shape)
                 })
             }
 
@@ -139,6 +318,7 @@ macro_rules! implement_on_host {
                 covariance: bool,
                 weighting: Weighting,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+                let heatmaps = scores::<Self>(heatmaps, weighting);
                 with_float!("spatial_soft_argmax", heatmaps, T => {
                     let shape = heatmaps.shape();
                     let extent = Extent::of(&shape);
@@ -156,7 +336,9 @@ macro_rules! implement_on_host {
                 covariance: bool,
                 weighting: Weighting,
             ) -> FloatTensor<Self> {
-                with_float!("spatial_soft_argmax", heatmaps, T => {
+                let dtype = heatmaps.dtype();
+                let heatmaps = scores::<Self>(heatmaps, weighting);
+                let gradient = with_float!("spatial_soft_argmax", heatmaps, T => {
                     let extent = Extent::of(&heatmaps.shape());
                     state.read(|state| grad.read(|grad| heatmaps.map_or_replace::<T>(
                         |maps| {
@@ -166,6 +348,53 @@ macro_rules! implement_on_host {
                             maps, state, grad, extent, covariance, weighting,
                         ),
                     )))
+                });
+                cast::<Self>(gradient, dtype)
+            }
+
+            fn divergence(
+                heatmaps: FloatTensor<Self>,
+                lines: FloatTensor<Self>,
+                divergence: Divergence,
+            ) -> FloatTensor<Self> {
+                with_float!("divergence", heatmaps, T => {
+                    let shape = heatmaps.shape();
+                    let extent = Extent::of(&shape);
+                    let losses = heatmaps.read(|maps| lines.read(|lines| {
+                        cpu::divergence::forward::<T>(maps, lines, extent, divergence)
+                    }));
+                    table(losses, shape[0])
+                })
+            }
+
+            fn divergence_backward(
+                heatmaps: FloatTensor<Self>,
+                lines: FloatTensor<Self>,
+                grad: FloatTensor<Self>,
+                divergence: Divergence,
+            ) -> FloatTensor<Self> {
+                with_float!("divergence", heatmaps, T => {
+                    let shape = heatmaps.shape();
+                    let extent = Extent::of(&shape);
+                    let slopes = heatmaps.read(|maps| lines.read(|lines| grad.read(|grad| {
+                        cpu::divergence::backward::<T>(maps, lines, grad, extent, divergence)
+                    })));
+                    HostTensor::from_vec(slopes, shape)
+                })
+            }
+
+            fn divergence_lines_backward(
+                heatmaps: FloatTensor<Self>,
+                lines: FloatTensor<Self>,
+                grad: FloatTensor<Self>,
+                divergence: Divergence,
+            ) -> FloatTensor<Self> {
+                with_float!("divergence", heatmaps, T => {
+                    let extent = Extent::of(&heatmaps.shape());
+                    let slopes = heatmaps.read(|maps| lines.read(|lines| grad.read(|grad| {
+                        cpu::divergence::lines_backward::<T>(maps, lines, grad, extent, divergence)
+                    })));
+                    HostTensor::from_vec(slopes, lines.shape())
                 })
             }
 
@@ -178,16 +407,26 @@ macro_rules! implement_on_host {
                 })
             }
 
-            fn softmax_surrogate_backward(
+            fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+                with_float!("softmax", logits, T => {
+                    let shape = logits.shape();
+                    let lines = Lines::along(&shape, dim);
+                    let probabilities =
+                        logits.read(|logits| cpu::softmax::forward::<T>(logits, lines, beta));
+                    HostTensor::from_vec(probabilities, shape)
+                })
+            }
+
+            fn softmax_backward(
                 logits: FloatTensor<Self>,
                 grad: FloatTensor<Self>,
                 dim: usize,
                 beta: f64,
             ) -> FloatTensor<Self> {
-                with_float!("straight_through_one_hot", logits, T => {
+                with_float!("softmax", logits, T => {
                     let lines = Lines::along(&logits.shape(), dim);
                     logits.read(|logits| updated(grad, |grad| {
-                        cpu::softmax_surrogate_backward::<T>(logits, grad, lines, beta);
+                        cpu::softmax::backward::<T>(logits, grad, lines, beta);
                     }))
                 })
             }
@@ -204,4 +443,4 @@ macro_rules! implement_on_host {
     };
 }
 
-pub(super) use {implement_on_host, with_float};
+pub(super) use {implement_on_host, with_accumulator, with_float};

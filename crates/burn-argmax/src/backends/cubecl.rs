@@ -1,4 +1,4 @@
-use burn_core::backend::tensor::FloatTensor;
+use burn_core::backend::{TensorMetadata, tensor::FloatTensor};
 use burn_cubecl::CubeBackend;
 
 use crate::{ArgmaxOps, Weighting, composed, kernels::cube, weighting::Weights};
@@ -14,7 +14,11 @@ impl ArgmaxOps for CubeBackend {
             Weights::Given => {
                 composed::soft_argmax_forward::<Self>(logits, dim, Weighting::given())
             }
-            weights => cube::soft_argmax_forward(logits, dim, weights),
+            weights => {
+                let dtype = logits.dtype();
+                let (result, state) = cube::soft_argmax_forward(logits, dim, weights);
+                (composed::cast::<Self>(result, dtype), state)
+            }
         }
     }
 
@@ -30,7 +34,10 @@ impl ArgmaxOps for CubeBackend {
             Weights::Given => {
                 composed::soft_argmax_backward::<Self>(logits, state, grad, dim, Weighting::given())
             }
-            weights => cube::soft_argmax_backward(logits, state, grad, dim, weights),
+            weights => {
+                let grad = composed::widen::<Self>(grad);
+                cube::soft_argmax_backward(logits, state, grad, dim, weights)
+            }
         }
     }
 
@@ -38,13 +45,17 @@ impl ArgmaxOps for CubeBackend {
         cube::one_hot(values, dim)
     }
 
-    fn softmax_surrogate_backward(
+    fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+        cube::softmax(logits, dim, beta)
+    }
+
+    fn softmax_backward(
         logits: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         dim: usize,
         beta: f64,
     ) -> FloatTensor<Self> {
-        cube::softmax_surrogate_backward(logits, grad, dim, beta)
+        cube::softmax_backward(logits, grad, dim, beta)
     }
 
     fn spatial_moments_forward(

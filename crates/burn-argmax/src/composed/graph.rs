@@ -13,13 +13,16 @@ use burn_core::backend::{
 use burn_core::tensor::{IndexingUpdateOp, Shape};
 
 use super::{
+    divergence::Terms,
     one_hot as hard,
     rows::{Rows, argmax},
     soft_argmax::{self, soft_argmax_forward},
+    soft_argmax_moments::{as_maps, of_lines},
+    soft_argmax_over::{slope_over, soft_argmax_over_forward},
     spatial_moments::{self, spatial_moments_forward},
     tensors::{Dtypes, accumulator_max, cast, is_mask, is_nan, widen},
 };
-use crate::{Surrogate, Weighting, weighting::Weights};
+use crate::{Surrogate, Weighting, losses::Divergence, weighting::Weights};
 
 /// The expected index.
 pub fn soft_argmax<B: Backend>(
@@ -37,6 +40,46 @@ pub fn soft_argmax<B: Backend>(
     let term = B::float_sum_dim(B::float_mul(scores, finite::<B>(slope)), dim);
     let broken = is_nan::<B>(index.clone());
     add::<B>(index, spoil::<B>(term, broken))
+}
+
+/// Mean and variance of the index.
+pub fn soft_argmax_moments<B: Backend>(
+    logits: FloatTensor<B>,
+    dim: usize,
+    weighting: Weighting,
+) -> FloatTensor<B> {
+    let (shape, dtype) = (logits.shape(), logits.dtype());
+    let moments = spatial_moments::<B>(as_maps::<B>(logits, dim), true, weighting);
+    of_lines::<B>(moments, &shape, dim, dtype)
+}
+
+/// The expected value of bins, which broadcast to the scores.
+pub fn soft_argmax_over<B: Backend>(
+    logits: FloatTensor<B>,
+    bins: FloatTensor<B>,
+    dim: usize,
+    weighting: Weighting,
+) -> FloatTensor<B> {
+    let constant = B::float_detach(logits.clone());
+    let of_bins = B::float_detach(bins.clone());
+    let (value, state) =
+        soft_argmax_over_forward::<B>(constant.clone(), of_bins.clone(), dim, weighting);
+    if !B::ad_enabled(&logits.device()) && !B::ad_enabled(&bins.device()) {
+        return value;
+    }
+    let (rows, slope) = slope_over::<B>(constant, of_bins, state, dim, weighting);
+    let probabilities = finite::<B>(rows.probabilities());
+    let scores = scores::<B>(logits, rows.masked.clone(), &rows);
+    let of_scores = B::float_mul(scores, finite::<B>(slope));
+    let bins = cast::<B>(bins, probabilities.dtype());
+    let bins = zero::<B>(
+        B::float_expand(bins, probabilities.shape()),
+        rows.masked.clone(),
+    );
+    let of_bins = B::float_mul(bins, probabilities);
+    let term = B::float_sum_dim(B::float_add(of_scores, of_bins), dim);
+    let broken = is_nan::<B>(value.clone());
+    add::<B>(value, spoil::<B>(term, broken))
 }
 
 /// The moments of each map.
@@ -145,6 +188,35 @@ fn softmax_term<B: Backend>(
     B::float_mask_fill(spoil::<B>(term, broken), rows.masked.clone(), 0f32.into())
 }
 
+/// The divergence of every map from the product of its lines.
+pub fn divergence<B: Backend>(
+    heatmaps: FloatTensor<B>,
+    lines: FloatTensor<B>,
+    divergence: Divergence,
+) -> FloatTensor<B> {
+    let constants = [&heatmaps, &lines].map(|tensor| B::float_detach(tensor.clone()));
+    let [of_maps, of_lines] = constants;
+    let terms = Terms::<B>::new(of_maps, of_lines, divergence);
+    let value = terms.sum();
+    if !B::ad_enabled(&heatmaps.device()) {
+        return value;
+    }
+    let slopes = terms.slope();
+    let heatmaps = B::float_reshape(widen::<B>(heatmaps), slopes.shape());
+    let of_maps = B::float_mul(unmasked_zero::<B>(heatmaps), finite::<B>(slopes));
+    let of_lines = finite::<B>(terms.slope_of_lines());
+    let of_lines = B::float_mul(unmasked_zero::<B>(lines), of_lines);
+    let term = B::float_add(B::float_sum_dim(of_maps, 1), B::float_sum_dim(of_lines, 1));
+    add::<B>(value, spoil::<B>(term, terms.broken()))
+}
+
+/// Zeros with the slope 1 along each value, 0 also where it is not finite.
+fn unmasked_zero<B: Backend>(values: FloatTensor<B>) -> FloatTensor<B> {
+    let zero = B::float_sub(values.clone(), B::float_detach(values));
+    let broken = is_nan::<B>(B::float_detach(zero.clone()));
+    B::float_mask_fill(zero, broken, 0f32.into())
+}
+
 /// Zeros with the root of the rate for a slope along each score, or none where `blocked`.
 pub(super) fn scores<B: Backend>(
     logits: FloatTensor<B>,
@@ -162,10 +234,13 @@ pub(super) fn zero<B: Backend>(values: FloatTensor<B>, blocked: BoolTensor<B>) -
     B::float_sub(values.clone(), B::float_detach(values))
 }
 
-/// The slopes, and 1 in rows that have none: [`spoil`] sees to these.
+/// The slopes, and 1 in rows that have none: [`spoil`] sees to these. An infinite one would make NaN of
+/// an upstream gradient of 0.
 pub(super) fn finite<B: Backend>(slopes: FloatTensor<B>) -> FloatTensor<B> {
+    let largest = accumulator_max(slopes.dtype());
     let broken = is_nan::<B>(slopes.clone());
-    B::float_mask_fill(slopes, broken, 1f32.into())
+    let slopes = B::float_mask_fill(slopes, broken, 1f32.into());
+    B::float_clamp(slopes, (-largest).into(), largest.into())
 }
 
 /// The term, through which an upstream gradient becomes NaN where `broken` unless it is exactly 0.

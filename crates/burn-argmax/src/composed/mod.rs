@@ -1,28 +1,38 @@
 //! The operators written as Burn primitives: the default bodies of [`ArgmaxOps`](crate::ArgmaxOps),
 //! and in [`graph`] the operators of a backend that the crate was not compiled for.
 
-mod expectation;
+mod divergence;
 pub mod graph;
 mod one_hot;
 mod rows;
 mod soft_argmax;
+mod soft_argmax_moments;
+mod soft_argmax_over;
 mod softmax;
 mod spatial_moments;
 mod tensors;
 mod weights;
 mod window;
 
-pub use expectation::expectation;
+pub use divergence::{divergence, divergence_backward, divergence_lines_backward};
 pub use one_hot::{one_hot, sign_one_hot};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax::forward_metadata;
 pub use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
-pub use softmax::softmax_surrogate_backward;
+#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
+pub(crate) use soft_argmax_moments::moments_metadata;
+pub use soft_argmax_moments::{soft_argmax_moments_backward, soft_argmax_moments_forward};
+pub use soft_argmax_over::{
+    soft_argmax_over_backward, soft_argmax_over_bins_backward, soft_argmax_over_forward,
+};
+pub use softmax::{softmax, softmax_backward};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use spatial_moments::spatial_metadata;
 pub use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
 #[cfg(feature = "_cube-kernels")]
 pub(crate) use tensors::accumulator_dtype;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
+pub(crate) use tensors::cast;
+#[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::with_dim_size;
-pub(crate) use tensors::{accumulator_max, sum_dim};
+pub(crate) use tensors::{accumulator_max, sum_dim, widen};

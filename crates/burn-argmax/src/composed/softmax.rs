@@ -6,8 +6,15 @@ use super::{
 };
 use crate::weighting::Weights;
 
+/// `softmax(beta * logits)`.
+pub fn softmax<B: Backend>(logits: FloatTensor<B>, dim: usize, beta: f64) -> FloatTensor<B> {
+    let dtype = logits.dtype();
+    let rows = Rows::<B>::new(logits, dim, Weights::Softmax { beta }, None);
+    cast::<B>(rows.probabilities(), dtype)
+}
+
 /// The vector-Jacobian product of `softmax(beta * logits)`.
-pub fn softmax_surrogate_backward<B: Backend>(
+pub fn softmax_backward<B: Backend>(
     logits: FloatTensor<B>,
     grad: FloatTensor<B>,
     dim: usize,

@@ -37,17 +37,17 @@ pub(crate) fn spatial_metadata(
     use crate::ops::{spatial_moments_len, spatial_state_len};
     use burn_core::backend::fusion::custom::TensorSpec;
 
-    let maps = heatmaps.shape[0];
-    (
+    let lengths = [
+        spatial_moments_len(covariance),
+        spatial_state_len(covariance),
+    ];
+    let [moments, state] = lengths.map(|length| {
         TensorSpec::new(
-            Shape::from([maps, spatial_moments_len(covariance)]),
-            heatmaps.dtype,
-        ),
-        TensorSpec::new(
-            Shape::from([maps, spatial_state_len(covariance)]),
+            Shape::from([heatmaps.shape[0], length]),
             accumulator_dtype(heatmaps.dtype).into(),
-        ),
-    )
+        )
+    });
+    (moments, state)
 }
 
 /// Numbers of the maps, `[maps, 1]`, where they can be broadcast to `[maps, depth, height, width]`.
@@ -146,7 +146,7 @@ pub fn spatial_moments_forward<B: Backend>(
     covariance: bool,
     weighting: Weighting,
 ) -> (FloatTensor<B>, FloatTensor<B>) {
-    let (dtype, shape) = (heatmaps.dtype(), heatmaps.shape());
+    let shape = heatmaps.shape();
     let heatmaps = B::float_reshape(heatmaps, flat(&shape));
     let center = centers::<B>(heatmaps.clone(), &shape);
     let outside = outside::<B>(&heatmaps, &shape, weighting.radius);
@@ -167,10 +167,7 @@ pub fn spatial_moments_forward<B: Backend>(
     state.extend(center);
     state.extend(offset);
     state.extend(second);
-    (
-        cast::<B>(B::float_cat(moments, 1), dtype),
-        B::float_cat(state, 1),
-    )
+    (B::float_cat(moments, 1), B::float_cat(state, 1))
 }
 
 /// The gradient of the moments.

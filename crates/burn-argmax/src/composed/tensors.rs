@@ -57,7 +57,7 @@ pub(super) fn float_dtype(dtype: DType) -> FloatDType {
     dtype.into()
 }
 
-pub(super) fn cast<B: Backend>(tensor: FloatTensor<B>, dtype: DType) -> FloatTensor<B> {
+pub(crate) fn cast<B: Backend>(tensor: FloatTensor<B>, dtype: DType) -> FloatTensor<B> {
     if tensor.dtype() == dtype {
         tensor
     } else {
@@ -66,7 +66,7 @@ pub(super) fn cast<B: Backend>(tensor: FloatTensor<B>, dtype: DType) -> FloatTen
 }
 
 /// In the dtype that sums run in.
-pub(super) fn widen<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
+pub(crate) fn widen<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
     let dtype = accumulator_dtype(tensor.dtype()).into();
     cast::<B>(tensor, dtype)
 }

@@ -43,8 +43,8 @@ pub(crate) fn check_weighting(
                 "{op}: beta must be finite and > 0 for weights above a level, got {beta}"
             );
             assert!(
-                level.is_finite(),
-                "{op}: the level that weights are above must be finite, got {level}"
+                weighting.rounded(dtype).level().is_none_or(f64::is_finite),
+                "{op}: the level that weights are above must be finite in {dtype:?}, got {level}"
             );
         }
         Weights::Given => {}

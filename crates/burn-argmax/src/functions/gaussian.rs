@@ -10,11 +10,12 @@ use crate::{
 };
 
 /// The exponents of the Gaussian along each axis, in the order x, y, z, each `[batch, locations,
-/// size]` and 0 at the pixel nearest to the center. The centers are finite and at least `f32`.
+/// size]` and 0 at the pixel nearest to the center. The centers are finite and at least `f32`, and
+/// `sigma` is that of each axis.
 pub(crate) fn exponents(
     centers: Tensor<3>,
     sizes: &[usize],
-    sigma: f64,
+    sigma: &[f64],
     coordinates: Coordinates,
 ) -> Vec<Tensor<3>> {
     let [batch, locations, axes] = centers.dims();
@@ -24,7 +25,7 @@ pub(crate) fn exponents(
             let center = pixels
                 .clone()
                 .slice([0..batch, 0..locations, axis..axis + 1]);
-            along_axis(center, sizes[axes - 1 - axis], sigma)
+            along_axis(center, sizes[axes - 1 - axis], sigma[axis])
         })
         .collect()
 }

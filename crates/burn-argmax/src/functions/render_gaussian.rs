@@ -1,7 +1,7 @@
 use burn_core::tensor::Tensor;
 
 use super::{
-    Coordinates, check_sigma,
+    Coordinates, Sigma,
     gaussian::{exponents, image, line},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 
 /// Heatmaps with a Gaussian about each center: coordinates back to images.
 ///
-/// `h_j = exp(-sum_a (c_a(j) - m_a)^2 / (2 sigma^2)) / Z`, with the distances in pixels and `Z` such
+/// `h_j = exp(-sum_a (c_a(j) - m_a)^2 / (2 sigma_a^2)) / Z`, with the distances in pixels and `Z` such
 /// that each heatmap sums to 1.
 ///
 /// # Arguments
@@ -19,7 +19,7 @@ use crate::{
 /// * `centers` - `[batch, channels, coordinate]` in the order x, y, z.
 /// * `sizes` - The spatial sizes in the order of memory: `[width]`, `[height, width]` or
 ///   `[depth, height, width]`.
-/// * `sigma` - The standard deviation, in pixels.
+/// * `sigma` - The standard deviation, in pixels: one number, or `[x, y, z]` as many as there are axes.
 /// * `coordinates` - The units of `centers`.
 ///
 /// # Returns
@@ -39,7 +39,8 @@ use crate::{
 /// # Panics
 ///
 /// If `centers` has not one coordinate for each of one to three `sizes`, if the rank asked for is
-/// another, if a size is 0, or if `sigma` is not finite and positive.
+/// another, if a size is 0, if `sigma` is not finite and positive, or if it is neither one number nor
+/// one for each axis.
 ///
 /// # Source
 ///
@@ -60,7 +61,7 @@ use crate::{
 pub fn render_gaussian<const D: usize>(
     centers: Tensor<3>,
     sizes: &[usize],
-    sigma: f64,
+    sigma: impl Into<Sigma>,
     coordinates: Coordinates,
 ) -> Tensor<D> {
     let [batch, channels, axes] = centers.dims();
@@ -79,7 +80,8 @@ pub fn render_gaussian<const D: usize>(
         "render_gaussian: the result has rank {}, one for each of sizes {sizes:?} and two, got {D}",
         axes + 2
     );
-    check_sigma("render_gaussian", sigma);
+    let sigma = sigma.into();
+    let sigma = sigma.of_axes("render_gaussian", axes);
 
     let centers = centers.dequantize();
     let dtype = centers.dtype();

@@ -37,7 +37,8 @@ use crate::Weighting;
 ///
 /// `dx_j = g * (dw_j / dx_j) * (j - y) / sum_k w_k`, exact: for a softmax `g * beta * p_j * (j - y)`. It
 /// is exactly 0 at a mask, outside of a window, at and below a level, and in a row whose `g` is exactly
-/// 0, whatever else the row holds. In any other row with a NaN or `+inf` it is NaN.
+/// 0, whatever else the row holds. In any other row with a NaN or `+inf`, or whose `g` is not finite, it
+/// is NaN but at masks. A row that is nowhere above a level has the gradient of the plain softmax.
 ///
 /// What is kept for it is the input itself and four numbers a row. The backward pass is not itself
 /// differentiable (Burn's graph has first order only).

@@ -1,7 +1,7 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_dim, check_weighting, spatial_soft_argmax::spatial_moments, without_indices};
-use crate::{Weighting, precision::accumulator};
+use super::{check_dim, check_weighting, dispatch::dispatch, without_indices};
+use crate::Weighting;
 
 /// Mean and variance of an index.
 #[derive(Debug, Clone)]
@@ -23,8 +23,7 @@ pub struct SoftArgmaxMoments<const D: usize> {
 ///
 /// * `logits` - Scores, of any rank and layout. A mask is a score of `-inf`: its weight and its
 ///   gradient are exactly 0.
-/// * `dim` - The dimension of the index; a negative one counts from the end. Any but the last is
-///   moved there by a copy.
+/// * `dim` - The dimension of the index; a negative one counts from the end.
 /// * `weighting` - How scores become weights: a number is the `beta` of a softmax, finite and
 ///   `>= 0`; see [`Weighting`].
 ///
@@ -77,26 +76,9 @@ pub fn soft_argmax_moments<const D: usize>(
         };
     }
 
-    let logits = logits.dequantize();
-    let dtype = logits.dtype();
-    // The variance is a square, which exceeds half precision on the way.
-    let rows = logits.cast(accumulator([dtype])).swap_dims(dim, D - 1);
-    let mut shape = rows.dims();
-    let n = shape[D - 1];
-    shape[D - 1] = 1;
-    let lines: usize = shape.iter().product();
-    let moments = spatial_moments(rows.reshape([lines, 1, n]), true, weighting);
-    let entry = |entry: usize| {
-        moments
-            .clone()
-            .slice([0..lines, entry..entry + 1])
-            .reshape(shape)
-            .swap_dims(dim, D - 1)
-            .cast(dtype)
-    };
-    // The moments of a map of one row: x, y, z, xx, ...
+    let moments: Tensor<D> = dispatch!(soft_argmax_moments(logits, dim, weighting));
     SoftArgmaxMoments {
-        mean: entry(0),
-        variance: entry(3),
+        mean: moments.clone().narrow(dim, 0, 1),
+        variance: moments.narrow(dim, 1, 1),
     }
 }

@@ -1,10 +1,7 @@
-use burn_core::{
-    backend::Dispatch,
-    tensor::{AsIndex, Tensor},
-};
+use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_dim, check_weighting, without_indices};
-use crate::{Weighting, composed::expectation};
+use super::{check_dim, check_weighting, dispatch::dispatch, without_indices};
+use crate::{Weighting, precision::accumulator};
 
 /// The expected value of the bins under weights of the scores: soft-argmax over any coordinate.
 ///
@@ -25,10 +22,10 @@ use crate::{Weighting, composed::expectation};
 /// # Returns
 ///
 /// The expected value, in the units of `bins`, with `dim` kept at size 1 and the dtype of `logits`.
-/// Sums run in `f32` for `f16` and `bf16`, and in `f64` for `f64`, about a first estimate of the
-/// value, so that a sharp peak gives its bin exactly. Ties give the
-/// mean of the tied bins as `beta` grows. A row with a NaN or `+inf`, or wholly of `-inf`, gives NaN
-/// for that row only. An empty batch gives an empty tensor.
+/// Sums run in `f32` for `f16` and `bf16`, and in `f64` for `f64`, about the bin of the maximum, so
+/// that a sharp peak gives its bin exactly. Ties give the mean of the tied bins as `beta` grows. A row
+/// with a NaN or `+inf`, or wholly of `-inf`, gives NaN for that row only. An empty batch gives an empty
+/// tensor.
 ///
 /// # Gradient
 ///
@@ -91,10 +88,24 @@ pub fn soft_argmax_over<const D: usize, const B: usize>(
     if logits.shape().num_elements() == 0 {
         return without_indices(logits, dim);
     }
-    let dtype = logits.dtype();
-    let (scores, bins) = (logits.into_dispatch(), bins.dequantize().into_dispatch());
-    let value = expectation::<Dispatch>(scores, bins, dim, weighting);
-    Tensor::<D>::from_dispatch(value).cast(dtype)
+    let bins = spread(bins.dequantize(), shape, dim).cast(accumulator([logits.dtype()]));
+    let bins = bins.into_dispatch();
+    dispatch!(soft_argmax_over(logits, bins, dim, weighting))
+}
+
+/// The bins in one of the shapes that the operator knows: one line, one for all rows that differ in
+/// later dimensions only, or a bin for every score.
+fn spread<const D: usize>(bins: Tensor<D>, logits: [usize; D], dim: usize) -> Tensor<D> {
+    let got = bins.dims();
+    let is_one = |sizes: &[usize]| sizes.iter().all(|&size| size == 1);
+    let mut shape = logits;
+    if is_one(&got[dim + 1..]) {
+        shape[dim + 1..].fill(1);
+        if is_one(&got[..dim]) {
+            shape[..dim].fill(1);
+        }
+    }
+    bins.expand(shape)
 }
 
 fn broadcasts(bins: &[usize], logits: &[usize]) -> bool {

@@ -1,7 +1,7 @@
 use burn_core::tensor::Tensor;
 
 use super::{Coordinates, check_heatmaps, check_weighting, dispatch::dispatch, empty};
-use crate::{Weighting, ops::spatial_moments_len, precision::accumulator};
+use crate::{Weighting, ops::spatial_moments_len};
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
 ///
@@ -67,11 +67,6 @@ pub fn spatial_soft_argmax<const D: usize>(
     let sizes = heatmaps.dims();
     let heatmaps = heatmaps.dequantize();
     let dtype = heatmaps.dtype();
-    // The index of a wide map in half precision is off by a good part of a pixel in other units.
-    let heatmaps = match coordinates {
-        Coordinates::Index => heatmaps,
-        _ => heatmaps.cast(accumulator([dtype])),
-    };
     let moments = spatial_moments(heatmaps, false, weighting);
     let mean = coordinates.of_index(mean_of(moments, &sizes), &sizes[2..]);
     mean.cast(dtype)

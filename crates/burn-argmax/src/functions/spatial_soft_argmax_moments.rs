@@ -4,7 +4,7 @@ use super::{
     Coordinates, check_heatmaps, check_weighting, empty,
     spatial_soft_argmax::{mean_of, spatial_moments},
 };
-use crate::{Weighting, ops::SPATIAL_AXES, precision::accumulator};
+use crate::{Weighting, ops::SPATIAL_AXES};
 
 /// Mean and covariance of a position.
 #[derive(Debug, Clone)]
@@ -77,9 +77,6 @@ pub fn spatial_soft_argmax_moments<const D: usize>(
     let shape = heatmaps.dims();
     let heatmaps = heatmaps.dequantize();
     let dtype = heatmaps.dtype();
-    // Brought into their units before they are rounded: the square of a pixel index, and a sum of
-    // upstream gradients, exceed half precision.
-    let heatmaps = heatmaps.cast(accumulator([dtype]));
     let moments = moments_of(
         spatial_moments(heatmaps, true, weighting),
         &shape,

@@ -1,7 +1,6 @@
-use burn_core::{backend::Dispatch, tensor::Tensor};
+use burn_core::tensor::Tensor;
 
-use super::{check_beta, check_heatmaps};
-use crate::composed::graph;
+use super::{check_beta, check_heatmaps, softmax};
 
 /// The softmax over all positions of each heatmap: scores to probabilities.
 ///
@@ -22,7 +21,7 @@ use crate::composed::graph;
 ///
 /// # Gradient
 ///
-/// `dx_j = beta * p_j * (g_j - sum_k g_k p_k)`, by Burn's graph. It is exactly 0 at a mask, whose `g`
+/// `dx_j = beta * p_j * (g_j - sum_k g_k p_k)`, that of [`softmax`]. It is exactly 0 at a mask, whose `g`
 /// takes no part in the sum, and in a heatmap whose `g` are all exactly 0. In any other heatmap with
 /// a NaN or `+inf` it is NaN.
 ///
@@ -56,7 +55,5 @@ pub fn spatial_softmax<const D: usize>(heatmaps: Tensor<D>, beta: f64) -> Tensor
     }
     let positions: usize = shape[2..].iter().product();
     let flat = heatmaps.reshape([shape[0], shape[1], positions]);
-    let flat = flat.dequantize().into_dispatch();
-    let probabilities: Tensor<3> = Tensor::from_dispatch(graph::softmax::<Dispatch>(flat, 2, beta));
-    probabilities.reshape(shape)
+    softmax(flat, 2, beta).reshape(shape)
 }

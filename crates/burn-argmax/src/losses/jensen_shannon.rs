@@ -1,7 +1,7 @@
-use burn_core::tensor::{Bool, Tensor};
+use burn_core::tensor::Tensor;
 
-use super::divergence::{TINY, of_gaussians};
-use crate::{Coordinates, precision::sum_rows};
+use super::divergence::{Divergence, of_gaussians};
+use crate::Coordinates;
 
 /// How far each heatmap is from a Gaussian about its target: the Jensen-Shannon divergence.
 ///
@@ -61,40 +61,12 @@ pub fn jensen_shannon_loss<const D: usize>(
     sigma: f64,
     coordinates: Coordinates,
 ) -> Tensor<2> {
-    let op = "jensen_shannon_loss";
-    of_gaussians(op, heatmaps, centers, sigma, coordinates, |p, log_q| {
-        let q = log_q.exp();
-        let constants = [p.clone().detach(), q.clone().detach()];
-        let [half_p, half_q] = constants.clone().map(|half| half * 0.5);
-        let middle = half_p.clone() + half_q.clone() + TINY;
-        // p = m (1 + lean) and q = m (1 - lean).
-        let lean = (half_p.clone() - half_q.clone()) / middle.clone();
-        let [of_p, of_q] = constants;
-        let slope_p = log_ratio(of_p, middle.clone(), lean.clone());
-        let slope_q = log_ratio(of_q, middle.clone(), lean.clone().neg());
-
-        // p log(p / m) and q log(q / m) are nearly opposite where p and q are nearly equal, so there their
-        // sum is formed as m (log(1 - lean^2) + lean log((1 + lean) / (1 - lean))).
-        let square = (lean.clone() * lean.clone()).clamp_max(0.25);
-        let near = square.neg().log1p() + lean.clone() * (slope_p.clone() - slope_q.clone());
-        let far = half_p * slope_p.clone() + half_q * slope_q.clone();
-        let value = sum_rows(far.mask_where(is_near(lean), near * middle * 0.5));
-
-        // The divergence is homogeneous: the probabilities times its slopes are the divergence itself.
-        // Less its own value, this is a term of 0 that has the slopes.
-        let term = sum_rows((p * slope_p + q * slope_q) * 0.5);
-        value + (term.clone() - term.detach())
-    })
-}
-
-/// `log(x / m)` for `x = m (1 + lean)`.
-fn log_ratio(x: Tensor<3>, middle: Tensor<3>, lean: Tensor<3>) -> Tensor<3> {
-    let near = lean.clone().clamp_min(-0.5).log1p();
-    // Where little is left of x, its distance from m does not tell how much.
-    let small = lean.lower_elem(-0.5);
-    near.mask_where(small, (x + TINY).log() - middle.log())
-}
-
-fn is_near(lean: Tensor<3>) -> Tensor<3, Bool> {
-    lean.abs().lower_elem(0.5)
+    of_gaussians(
+        "jensen_shannon_loss",
+        heatmaps,
+        centers,
+        sigma,
+        coordinates,
+        Divergence::JensenShannon,
+    )
 }

@@ -1,7 +1,7 @@
 use burn_core::tensor::Tensor;
 
-use super::divergence::{TINY, of_gaussians};
-use crate::{Coordinates, precision::sum_rows};
+use super::divergence::{Divergence, of_gaussians};
+use crate::Coordinates;
 
 /// How far each heatmap is from a Gaussian about its target: the Kullback-Leibler divergence.
 ///
@@ -63,13 +63,12 @@ pub fn kl_divergence_loss<const D: usize>(
     sigma: f64,
     coordinates: Coordinates,
 ) -> Tensor<2> {
-    let op = "kl_divergence_loss";
-    of_gaussians(op, heatmaps, centers, sigma, coordinates, |p, log_q| {
-        let floor = TINY.ln();
-        let log_p = (p.clone() + TINY).log();
-        // log(q + tiny) from log q, from the larger of the two terms up.
-        let rest = (log_q.clone() - floor).abs().neg().exp().log1p();
-        let log_q = log_q.clamp_min(floor) + rest;
-        sum_rows(p * (log_p - log_q))
-    })
+    of_gaussians(
+        "kl_divergence_loss",
+        heatmaps,
+        centers,
+        sigma,
+        coordinates,
+        Divergence::KullbackLeibler,
+    )
 }

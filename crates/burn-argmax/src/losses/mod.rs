@@ -21,6 +21,8 @@ mod l1;
 mod mse;
 mod variance;
 
+pub(crate) use divergence::{Divergence, TINY};
+
 pub use average::average_loss;
 pub use euclidean::euclidean_loss;
 pub use jensen_shannon::jensen_shannon_loss;

@@ -1,10 +1,13 @@
 use burn_core as burn;
 use burn_core::{
     module::{Module, Param},
-    tensor::{Device, Tensor},
+    tensor::{DType, Device, Tensor},
 };
 
-use crate::{Weighting, composed::accumulator_max, precision::accumulator, weighting::Weights};
+use crate::{
+    Weighting, composed::accumulator_max, functions::check_weighting, precision::accumulator,
+    weighting::Weights,
+};
 
 /// An inverse temperature, fixed or learnt.
 #[derive(Module, Debug)]
@@ -34,7 +37,7 @@ impl Beta {
     ///
     /// # Panics
     ///
-    /// As [`Beta::new`], and if there is none to be learnt.
+    /// As [`Beta::new`], if there is none to be learnt, and as the operators refuse a weighting.
     #[track_caller]
     pub(super) fn of_weighting(
         module: &str,
@@ -50,7 +53,9 @@ impl Beta {
             );
             return None;
         };
-        Some(Self::new(module, beta, learnable, device))
+        let beta = Self::new(module, beta, learnable, device);
+        check_weighting(module, weighting, DType::F64);
+        Some(beta)
     }
 
     /// The value at present.
@@ -63,8 +68,10 @@ impl Beta {
 
     /// Logits and the weighting to use with them: a learnt beta is multiplied in, so that it gets its
     /// gradient. Rows run along `dims`.
+    #[track_caller]
     pub(super) fn weigh<const D: usize>(
         &self,
+        module: &str,
         logits: Tensor<D>,
         dims: &[usize],
         weighting: Weighting,
@@ -74,7 +81,7 @@ impl Beta {
             level: 0.0,
         };
         // As the scores are, before they are cast.
-        let weighting = weighting.rounded(logits.dtype());
+        let weighting = check_weighting(module, weighting, logits.dtype());
         let (level, weights) = match (&self.log, weighting.weights) {
             (Some(_), Weights::Softmax { .. }) => (None, Weights::Softmax { beta: 1.0 }),
             (Some(_), Weights::Above { level, .. }) => (Some(level), ABOVE_ZERO),
@@ -110,24 +117,35 @@ impl Beta {
         // What is not finite must not meet the product at all: the gradient of beta would be
         // 0 * inf. In the maximum neither: the other scores of a row with a NaN keep their place.
         let infinite = constant.clone().is_finite().bool_not();
-        let shifted = match level {
-            Some(level) => logits.clone() - level,
-            None => {
-                let finite = constant.mask_fill(infinite.clone(), -largest);
-                logits.clone() - dims.iter().fold(finite, |max, &dim| max.max_dim(dim))
-            }
-        };
-        // Without its maximum the product stays finite, unless two scores are farther apart than the
-        // largest number.
-        let shifted = shifted.clamp(-largest, largest);
-        let shifted = shifted.mask_fill(infinite.clone(), 0.0);
         let beta = log
             .val()
             .cast(dtype)
             .exp()
             .clamp_max(largest)
             .reshape([1; D]);
-        let scaled = (shifted * beta).clamp(-largest, largest);
+        let finite = constant.mask_fill(infinite.clone(), -largest);
+        let max = dims.iter().fold(finite, |max, &dim| max.max_dim(dim));
+        let shifted = logits.clone() - max.clone();
+        let (shifted, raised) = match level {
+            None => (shifted, Tensor::zeros_like(&max)),
+            Some(level) => {
+                // Scores far from the level would lose what they differ by. So where it is far below, they
+                // are counted from what is just as far below the maximum for their weights, and
+                // where nothing is above it, from the maximum.
+                const FAR: f64 = 80.0;
+                let rise = max - level;
+                let above = rise.clone().greater_elem(0.0);
+                let far = (rise.clone() * beta.clone().detach()).greater_elem(FAR);
+                let near = above.bool_and(far.clone().bool_not()).expand(logits.dims());
+                let raised = Tensor::zeros_like(&rise).mask_fill(far, FAR);
+                (shifted.mask_where(near, logits.clone() - level), raised)
+            }
+        };
+        // Without its maximum the product stays finite, unless two scores are farther apart than the
+        // largest number.
+        let shifted = shifted.clamp(-largest, largest);
+        let shifted = shifted.mask_fill(infinite.clone(), 0.0);
+        let scaled = (shifted * beta + raised).clamp(-largest, largest);
         scaled.mask_where(infinite, logits)
     }
 }

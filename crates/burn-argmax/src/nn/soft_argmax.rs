@@ -52,7 +52,8 @@ impl SoftArgmaxConfig {
     ///
     /// # Panics
     ///
-    /// If beta is negative, infinite or NaN, or 0 and to be learnt, or if there is none to be learnt.
+    /// If beta is negative, infinite or NaN, or 0 and to be learnt, if there is none to be learnt, or if the
+    /// weighting is another that the operator refuses.
     #[track_caller]
     pub fn init(&self, device: &Device) -> SoftArgmax {
         SoftArgmax {
@@ -77,7 +78,7 @@ impl SoftArgmax {
         let logits = logits.dequantize();
         let dtype = logits.dtype();
         let (logits, weighting) = match &self.beta {
-            Some(beta) => beta.weigh(logits, &[dim], self.weighting),
+            Some(beta) => beta.weigh("SoftArgmax", logits, &[dim], self.weighting),
             None => (logits, self.weighting),
         };
         soft_argmax(logits, dim, weighting).cast(dtype)

@@ -49,7 +49,8 @@ impl SpatialSoftArgmaxConfig {
     ///
     /// # Panics
     ///
-    /// If beta is negative, infinite or NaN, or 0 and to be learnt, or if there is none to be learnt.
+    /// If beta is negative, infinite or NaN, or 0 and to be learnt, if there is none to be learnt, or if the
+    /// weighting is another that the operator refuses.
     #[track_caller]
     pub fn init(&self, device: &Device) -> SpatialSoftArgmax {
         let (weighting, learnable) = (self.weighting, self.learnable);
@@ -77,7 +78,7 @@ impl SpatialSoftArgmax {
         let heatmaps = heatmaps.dequantize();
         let dtype = heatmaps.dtype();
         let (heatmaps, weighting) = match &self.beta {
-            Some(beta) => beta.weigh(heatmaps, &dims, self.weighting),
+            Some(beta) => beta.weigh("SpatialSoftArgmax", heatmaps, &dims, self.weighting),
             None => (heatmaps, self.weighting),
         };
         spatial_soft_argmax(heatmaps, weighting, self.coordinates).cast(dtype)

@@ -92,7 +92,7 @@ impl StraightThroughOneHot {
         // Of the logits as they are: the product with beta may round two scores to one.
         let one_hot = straight_through_one_hot(logits.clone().detach(), dim, Surrogate::Identity);
         let weighting = Weighting::softmax(beta.initial);
-        let (logits, weighting) = beta.weigh(logits, &[dim], weighting);
+        let (logits, weighting) = beta.weigh("StraightThroughOneHot", logits, &[dim], weighting);
         let beta = weighting.beta().expect("a softmax has one");
         let surrogate = straight_through_one_hot(logits, dim, Surrogate::Softmax { beta });
         let term = surrogate.clone() - surrogate.detach();

@@ -184,3 +184,44 @@ fn bad_configurations_are_refused() {
         "StraightThroughOneHot: learnable must be false with Surrogate::Identity",
     );
 }
+
+/// A level far below or above all scores, in a module that learns beta: the plain softmax, in value and in
+/// both gradients.
+#[test]
+fn a_level_far_from_the_scores() {
+    let Some(device) = device() else { return };
+    let row = [0.1, 0.9, 2.0, 1.1, f32::NEG_INFINITY, 0.7, 0.2, 1.9];
+    let of = |weighting: Weighting| {
+        let config = SoftArgmaxConfig::new().with_weighting(weighting);
+        let module = config.with_learnable(true).init(&device);
+        let x = tensor(&row, [1, 8], &device).require_grad();
+        let y = module.forward(x.clone());
+        let index = values(y.clone());
+        let grads = y.backward();
+        let log = module
+            .beta
+            .and_then(|beta| beta.log)
+            .expect("a learnt beta");
+        let beta = log.val().grad(&grads).expect("a gradient");
+        (
+            index,
+            values(x.grad(&grads).expect("a gradient")),
+            values(beta),
+        )
+    };
+    let (index, slopes, beta) = of(Weighting::softmax(1.7));
+    for level in [1e3, 1e6, 1e30, -1e3, -1e6, -3e38] {
+        let (got, got_slopes, got_beta) = of(Weighting::softmax(1.7).above(level));
+        assert_within(&got, &index, |_| 1e-5);
+        assert_within(&got_slopes, &slopes, |_| 1e-5);
+        assert_within(&got_beta, &beta, |_| 1e-5);
+    }
+    // Near it, as the function.
+    let weighting = Weighting::softmax(1.7).above(0.5);
+    let (got, slopes, _) = of(weighting);
+    let x = tensor(&row, [1, 8], &device).require_grad();
+    let y = soft_argmax(x.clone(), 1, weighting);
+    assert_within(&got, &values(y.clone()), |_| 1e-5);
+    let want = values(x.grad(&y.backward()).expect("a gradient"));
+    assert_within(&slopes, &want, |_| 1e-5);
+}

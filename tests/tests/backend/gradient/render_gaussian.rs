@@ -78,3 +78,75 @@ fn half_precision_is_rounded_once() {
     let wanted = [0.053_991, 0.241_971, 0.398_942, 0.241_971, 0.053_991];
     assert_within(about, &wanted, |h| 4e-3 * h);
 }
+
+/// As kornia has it: centers and deviations normalised, one an axis.
+#[test]
+fn a_width_of_each_axis() {
+    let Some(device) = device() else { return };
+    let ([width, height], mean, std) = ([12usize, 16usize], [0.1f32, -0.35], [0.3, 0.2]);
+    let at = |index: usize, size: usize| 2.0 * index as f64 / (size as f64 - 1.0) - 1.0;
+    let power = |axis: usize, at: f64| ((at - f64::from(mean[axis])) / std[axis]).powi(2) * -0.5;
+    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let heights: Vec<f64> = pixels
+        .map(|(x, y)| (power(0, at(x, width)) + power(1, at(y, height))).exp())
+        .collect();
+    let sum: f64 = heights.iter().sum();
+    let wanted: Vec<f64> = heights.iter().map(|height| height / sum).collect();
+    let in_pixels = [
+        std[0] * (width as f64 - 1.0) / 2.0,
+        std[1] * (height as f64 - 1.0) / 2.0,
+    ];
+    let center = tensor(&mean, [1, 1, 2], &device);
+    let units = Coordinates::AlignCorners;
+    let map: Tensor<4> = render_gaussian(center, &[height, width], in_pixels, units);
+    assert_within(&values(map), &wanted, |_| 1e-6);
+}
+
+#[test]
+fn units_there_and_back() {
+    let Some(device) = device() else { return };
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        if !computes(&device, dtype) {
+            continue;
+        }
+        let index = tensor(&[300.0, 7.0, -20.5, 0.0], [1, 2, 2], &device).cast(dtype);
+        for units in [Coordinates::AlignCorners, Coordinates::CellCenters] {
+            let per_pixel = |size: f64| match units {
+                Coordinates::AlignCorners => (2.0 / (size - 1.0), -1.0),
+                _ => (2.0 / size, 1.0 / size - 1.0),
+            };
+            let wanted: Vec<f64> = values(index.clone())
+                .chunks(2)
+                .flat_map(|at| {
+                    let [(dx, x), (dy, y)] = [per_pixel(400.0), per_pixel(9.0)];
+                    [at[0] * dx + x, at[1] * dy + y]
+                })
+                .collect();
+            let position = units.of_index(index.clone(), &[9, 400]);
+            assert_eq!(position.dtype(), dtype);
+            let ulp = match dtype {
+                DType::F32 => 1e-6,
+                DType::F16 => 1e-3,
+                _ => 8e-3,
+            };
+            let got = values(position.clone());
+            assert_within(&got, &wanted, |want| ulp * want.abs() + 1e-6);
+            // The inverse of what was rounded.
+            let again: Vec<f64> = got
+                .chunks(2)
+                .flat_map(|at| {
+                    let [(dx, x), (dy, y)] = [per_pixel(400.0), per_pixel(9.0)];
+                    [(at[0] - x) / dx, (at[1] - y) / dy]
+                })
+                .collect();
+            let back = values(units.index_of(position, &[9, 400]));
+            assert_within(&back, &again, |want| ulp * want.abs() + 1e-4);
+        }
+    }
+    // The only pixel of an axis.
+    let middle = tensor(&[0.7], [1, 1, 1], &device);
+    let index = Coordinates::AlignCorners.index_of(middle.clone(), &[1]);
+    assert_exact(&values(index.clone()), &[0.0]);
+    let position = Coordinates::AlignCorners.of_index(index, &[1]);
+    assert_exact(&values(position), &[0.0]);
+}

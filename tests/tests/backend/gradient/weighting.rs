@@ -359,3 +359,100 @@ fn a_window_far_away() {
         assert_within(&gradient, &slopes[0], |_| 1e-5);
     }
 }
+
+/// Long stretches of masks before and after all that is above the level.
+#[test]
+fn masks_ahead_of_what_is_above_a_level() {
+    let Some(device) = device() else { return };
+    let case = Case {
+        weights: Above(1.0, 0.0),
+        radius: None,
+    };
+    for (n, masked, peak) in [
+        (100_000, 0..99_000, 99_990),
+        (100_000, 500..100_000, 3),
+        (5000, 0..4200, 4993),
+    ] {
+        let mut lines = vec![0.0; 16 * n];
+        for line in lines.chunks_mut(n) {
+            line[masked.clone()].fill(-INF);
+            line[peak] = 5.0;
+        }
+        for width in [1, 16] {
+            let shape = [16 / width, n, width];
+            let x = tensor(&side_by_side(&lines, n, width), shape, &device);
+            let got = values(soft_argmax(x.clone(), 1, case.weighting()));
+            assert_within(&got, &[peak as f64; 16], |_| 1e-3);
+            let moments = soft_argmax_moments(x, 1, case.weighting());
+            assert_within(&values(moments.mean), &[peak as f64; 16], |_| 1e-3);
+            assert_within(&values(moments.variance), &[0.0; 16], |_| 1e-3);
+        }
+    }
+    for (size, rows) in [(64, 0..32), (300, 0..100), (300, 200..300), (512, 0..128)] {
+        let mut map = vec![0.0; size * size];
+        map[rows.start * size..rows.end * size].fill(-INF);
+        map[(size / 2) * size + 7] = 5.0;
+        let x = tensor(&map, [1, 1, size, size], &device);
+        let op = |x: Tensor<4>| {
+            let y = spatial_soft_argmax(x, case.weighting(), Coordinates::Index);
+            y.reshape([1, 1, 1, 2])
+        };
+        let got = values(op(x.clone()));
+        assert_within(&got, &[7.0, (size / 2) as f64], |_| 1e-3);
+        let upstream = tensor(&[1.0, 1.0], [1, 1, 1, 2], &device);
+        let slopes = values(gradient(x, upstream, op));
+        assert!(slopes.iter().all(|slope| slope.is_finite()));
+    }
+}
+
+/// The 1 that is taken off every weight counts where there are many, however high the peak is.
+#[test]
+fn a_high_peak_over_many_faint_scores() {
+    let Some(device) = device() else { return };
+    let n = 65_536;
+    for dtype in [DType::F32, DType::F64] {
+        if !computes(&device, dtype) {
+            continue;
+        }
+        for height in [31.0, 33.0, 50.0] {
+            let mut line: Vec<f32> = uniform(36, n).iter().map(|x| (x + 4.0) / 800.0).collect();
+            line[10] = height;
+            let case = Case {
+                weights: Above(1.0, 0.0),
+                radius: None,
+            };
+            let (want, _) = case.expected(&widen(&line), &[n]);
+            let data = TensorData::new(line, [1, n]).convert_dtype(dtype);
+            let x = Tensor::<2>::from_data(data, (&device, dtype));
+            let got = values(soft_argmax(x, 1, case.weighting()));
+            let tolerance = match dtype {
+                DType::F64 => 1e-3 * (want[0] - 10.0).abs() + 1e-14,
+                _ => 2e-6,
+            };
+            assert_within(&got, &want, |_| tolerance);
+        }
+    }
+}
+
+#[test]
+fn bins_below_a_level_may_be_anything() {
+    let Some(device) = device() else { return };
+    let x = tensor(&[-1.0, 5.0, -1.0], [1, 3], &device).require_grad();
+    let bins = tensor(&[INF, 1.0, f32::NAN], [3], &device);
+    let y = soft_argmax_over(x.clone(), bins, 1, Weighting::softmax(1.0).above(0.0));
+    assert_exact(&values(y.clone()), &[1.0]);
+    assert_exact(&values(x.grad(&y.backward()).unwrap()), &[0.0; 3]);
+}
+
+/// Masses so faint that their inverse is out of range: nothing comes of nothing.
+#[test]
+fn faint_masses_under_no_upstream_gradient() {
+    let Some(device) = device() else { return };
+    let x = tensor(&[1e-40; 4], [1, 1, 2, 2], &device);
+    let upstream = tensor(&[0.0; 2], [1, 1, 1, 2], &device);
+    let op = |x: Tensor<4>| {
+        let y = spatial_soft_argmax(x, Weighting::given(), Coordinates::Index);
+        y.reshape([1, 1, 1, 2])
+    };
+    assert_exact(&values(gradient(x, upstream, op)), &[0.0; 4]);
+}

@@ -31,6 +31,12 @@ pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
     fn add(self, other: Self) -> Self;
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
+    /// Terms of the series of a logarithm and of an entropy that the precision can tell.
+    const LOG_TERMS: usize;
+    const ENTROPY_TERMS: usize;
+    /// `n` and `r`, of which `2^n (1 + r)` is this normal number above 0, with `r` from `-1/3` to `1/3`.
+    fn split_for_log(self) -> (Self, Self);
 }
 
 /// A float that tensors hold.
@@ -41,6 +47,7 @@ pub(crate) trait Element:
 
     const ONE: Self;
     const ZERO: Self;
+    const IS_HALF: bool;
 
     fn widen(self) -> Self::Accumulator;
     fn narrow(value: Self::Accumulator) -> Self;
@@ -49,7 +56,7 @@ pub(crate) trait Element:
 }
 
 macro_rules! accumulator {
-    ($float:ty, $exp2:ident, $exp2_less:ident, $mul_add:ident, $round:expr) => {
+    ($float:ty, $exp2:ident, $exp2_less:ident, $mul_add:ident, $round:expr, [$log_terms:literal, $entropy_terms:literal, $two_thirds:literal]) => {
         impl Accumulator for $float {
             const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
             const NAN: Self = <$float>::NAN;
@@ -111,6 +118,24 @@ macro_rules! accumulator {
             fn mul(self, other: Self) -> Self {
                 self * other
             }
+
+            #[inline(always)]
+            fn div(self, other: Self) -> Self {
+                self / other
+            }
+
+            const LOG_TERMS: usize = $log_terms;
+            const ENTROPY_TERMS: usize = $entropy_terms;
+
+            #[inline(always)]
+            fn split_for_log(self) -> (Self, Self) {
+                const MANTISSA: u32 = <$float>::MANTISSA_DIGITS - 1;
+
+                let bits = self.to_bits();
+                let exponent = bits.wrapping_sub($two_thirds).cast_signed() >> MANTISSA;
+                let rest = bits.wrapping_sub(exponent.cast_unsigned() << MANTISSA);
+                (exponent as i32 as $float, <$float>::from_bits(rest) - 1.0)
+            }
         }
 
         impl Element for $float {
@@ -118,6 +143,7 @@ macro_rules! accumulator {
 
             const ONE: Self = 1.0;
             const ZERO: Self = 0.0;
+            const IS_HALF: bool = false;
 
             #[inline(always)]
             fn widen(self) -> Self {
@@ -137,8 +163,22 @@ macro_rules! accumulator {
     };
 }
 
-accumulator!(f32, exp2_f32, exp2_less_f32, mul_add_f32, exp::ROUND_F32);
-accumulator!(f64, exp2_f64, exp2_less_f64, mul_add_f64, exp::ROUND_F64);
+accumulator!(
+    f32,
+    exp2_f32,
+    exp2_less_f32,
+    mul_add_f32,
+    exp::ROUND_F32,
+    [8, 11, 0x3f2a_aaab]
+);
+accumulator!(
+    f64,
+    exp2_f64,
+    exp2_less_f64,
+    mul_add_f64,
+    exp::ROUND_F64,
+    [18, 25, 0x3fe5_5555_5555_5555]
+);
 
 macro_rules! half_element {
     ($half:ty) => {
@@ -147,6 +187,7 @@ macro_rules! half_element {
 
             const ONE: Self = <$half>::ONE;
             const ZERO: Self = <$half>::ZERO;
+            const IS_HALF: bool = true;
 
             #[inline(always)]
             fn widen(self) -> f32 {

@@ -17,6 +17,7 @@
 
 mod exp;
 mod float;
+mod log;
 mod ops;
 mod plan;
 mod share;
@@ -25,11 +26,11 @@ mod traverse;
 
 pub(crate) use float::{Accumulator, Element};
 pub(crate) use ops::{
+    divergence,
     one_hot::one_hot,
     sign_one_hot::sign_one_hot,
     soft_argmax::{self, STATE},
-    softmax_surrogate::softmax_surrogate_backward,
-    spatial_moments,
+    soft_argmax_moments, soft_argmax_over, softmax, spatial_moments,
 };
 pub(crate) use plan::Lines;
 

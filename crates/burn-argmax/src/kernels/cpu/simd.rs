@@ -18,21 +18,15 @@ macro_rules! vectorized {
     };
 }
 
-/// Calls a function whose last generic arguments are whether the processor fuses multiplication and
-/// addition, and whether every number weighs the same.
+/// Calls a function whose last generic argument is whether the processor fuses multiplication and
+/// addition.
 macro_rules! specialized {
-    ($fma:expr, $op:expr, $function:ident::<$($generic:tt),*>($($argument:expr),* $(,)?)) => {
-        // Nested, so that the compiler drops what the constant rules out before it is compiled.
+    ($fma:expr, $function:ident::<$($generic:tt),*>($($argument:expr),* $(,)?)) => {
+        // So that the compiler drops what the constant rules out before it is compiled.
         if $fma {
-            if $op.is_flat() {
-                $function::<$($generic,)* true, true>($($argument),*)
-            } else {
-                $function::<$($generic,)* true, false>($($argument),*)
-            }
-        } else if $op.is_flat() {
-            $function::<$($generic,)* false, true>($($argument),*)
+            $function::<$($generic,)* true>($($argument),*)
         } else {
-            $function::<$($generic,)* false, false>($($argument),*)
+            $function::<$($generic,)* false>($($argument),*)
         }
     };
 }

@@ -162,7 +162,7 @@ fn conclude<P: Types, R: Reduction>(
     op: &R,
     sums: &mut R::Sums<P>,
     table: &mut Tensor<Vector<P::K, P::M>>,
-    result: ComptimeOption<&mut Tensor<Vector<P::E, P::M>>>,
+    result: ComptimeOption<&mut Tensor<Vector<P::A, P::M>>>,
     work: &Work,
     grid: &Grid,
     #[comptime] plan: CubePlan,
@@ -179,7 +179,7 @@ fn conclude<P: Types, R: Reduction>(
             if let ComptimeOption::Some(result) = result {
                 #[unroll]
                 for number in 0..count {
-                    result[at + number * grid.lanes] = Vector::cast_from(finished.result[number]);
+                    result[at + number * grid.lanes] = finished.result[number];
                 }
             }
         } else {
@@ -197,7 +197,7 @@ pub(super) fn scan_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, R: Reduc
     beside: ComptimeOption<&Tensor<Vector<E, N>>>,
     beside_place: &Place,
     table: &mut Tensor<Vector<K, M>>,
-    result: ComptimeOption<&mut Tensor<Vector<E, M>>>,
+    result: ComptimeOption<&mut Tensor<Vector<A, M>>>,
     grid: &Grid,
     op: &R,
     #[comptime] plan: CubePlan,
@@ -225,7 +225,7 @@ pub(super) fn scan_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, R: Reduc
 pub(super) fn merge_kernel<E: Float, A: Float, K: Int, M: Size, R: Reduction>(
     parts: &Tensor<Vector<K, M>>,
     table: &mut Tensor<Vector<K, M>>,
-    result: ComptimeOption<&mut Tensor<Vector<E, M>>>,
+    result: ComptimeOption<&mut Tensor<Vector<A, M>>>,
     grid: &Grid,
     op: &R,
     #[comptime] count: usize,
@@ -253,7 +253,7 @@ pub(super) fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
     beside: ComptimeOption<&Tensor<Vector<E, N>>>,
     beside_place: &Place,
     state: &Tensor<Vector<K, M>>,
-    upstream: ComptimeOption<&Tensor<Vector<E, M>>>,
+    upstream: ComptimeOption<&Tensor<Vector<A, M>>>,
     output: &mut Tensor<Vector<E, N>>,
     grid: &Grid,
     op: &T,
@@ -272,7 +272,7 @@ pub(super) fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
     #[comptime]
     let upstream = match upstream {
         ComptimeOption::Some(upstream) => {
-            read_numbers::<E, A, M, N>(upstream, at, grid.lanes, upstream_count)
+            read_numbers::<A, A, M, N>(upstream, at, grid.lanes, upstream_count)
         }
         ComptimeOption::None => Sequence::<Vector<A, N>>::new(),
     };

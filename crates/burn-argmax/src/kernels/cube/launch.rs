@@ -98,7 +98,7 @@ impl Lines {
         let line_size = layout.line_vector_size();
         // Floats or not: a state is allocated as the float that callers know it as.
         let state = self.numbers(counts.state, self.accumulator);
-        let result = (counts.result > 0).then(|| self.numbers(counts.result, self.dtype));
+        let result = (counts.result > 0).then(|| self.numbers(counts.result, self.accumulator));
         let result_arg = || result.clone().map(CubeTensor::into_tensor_arg);
         let finished = || [&state].into_iter().chain(&result);
 

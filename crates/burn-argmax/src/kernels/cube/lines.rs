@@ -12,7 +12,7 @@ use burn_cubecl::{
 
 use super::{
     layout::{Layout, Strides},
-    softmax::WeightsLaunch,
+    weights::WeightsLaunch,
 };
 use crate::composed::{accumulator_dtype, accumulator_max, with_dim_size};
 use crate::weighting;
@@ -188,9 +188,7 @@ mod tests {
     use burn_cubecl::ops::numeric;
 
     use super::*;
-    use crate::kernels::cube::{
-        soft_argmax_backward, softmax_surrogate_backward, spatial_moments_backward,
-    };
+    use crate::kernels::cube::{soft_argmax_backward, softmax_backward, spatial_moments_backward};
 
     const SOFTMAX: weighting::Weights = weighting::Weights::Softmax { beta: 1.0 };
 
@@ -212,9 +210,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "softmax_surrogate_backward: grad has the shape")]
+    #[should_panic(expected = "softmax_backward: grad has the shape")]
     fn an_upstream_gradient_of_another_shape() {
-        softmax_surrogate_backward(zeros(&[2, 16]), zeros(&[2, 15]), 1, 1.0);
+        softmax_backward(zeros(&[2, 16]), zeros(&[2, 15]), 1, 1.0);
     }
 
     #[test]

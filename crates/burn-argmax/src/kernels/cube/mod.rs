@@ -3,7 +3,7 @@
 //! A tensor is seen as `[outer, n, inner]` about `dim` (`layout`), and its lines are laid over cubes
 //! (`geometry`, `work`). Two launches serve all operators: a reduction of every line and a map over
 //! its entries (`launch`), on tensors that are checked where they enter (`lines`). What is summed
-//! and mapped (`operator`) is one file each, on weights (`softmax`) and their averages
+//! and mapped (`operator`) is one file each, on weights (`weights`) and their averages
 //! (`moments`) or on maxima (`peak`).
 //!
 //! `cubek-reduce` cannot carry these sums: its instructions are configured at compile time, and
@@ -22,13 +22,13 @@ mod operator;
 mod peak;
 mod soft_argmax;
 mod softmax;
-mod softmax_surrogate;
 mod spatial_moments;
+mod weights;
 mod window;
 mod work;
 
 pub(crate) use one_hot::{one_hot, sign_one_hot};
 pub(crate) use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
-pub(crate) use softmax_surrogate::softmax_surrogate_backward;
+pub(crate) use softmax::{softmax, softmax_backward};
 pub(crate) use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
 pub(crate) use window::{lines_within, maps_within};

@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::{bits::Kind, softmax::Weights};
+use super::{bits::Kind, weights::Weights};
 
 /// Softmax sums over some entries, about a center: with `w_i = exp(beta * (x_i - max))`, `sum` is
 /// `sum_i w_i` and `moment` is `sum_i (coordinate_i - center) * w_i`.

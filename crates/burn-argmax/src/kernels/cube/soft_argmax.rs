@@ -10,7 +10,7 @@ use super::{
     lines::Lines,
     moments::{Average, Moments},
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
-    softmax::{Slope, Weights},
+    weights::{Slope, Weights},
 };
 use crate::weighting;
 
@@ -106,7 +106,8 @@ fn op(lines: &Lines, weights: weighting::Weights) -> SoftArgmaxLaunch {
     SoftArgmaxLaunch::new(lines.weights(weights), lines.nan())
 }
 
-/// See [`ArgmaxOps::soft_argmax_forward`](crate::ArgmaxOps::soft_argmax_forward).
+/// See [`ArgmaxOps::soft_argmax_forward`](crate::ArgmaxOps::soft_argmax_forward); the result is in the
+/// dtype that sums run in.
 pub(crate) fn soft_argmax_forward(
     logits: CubeTensor,
     dim: usize,
@@ -123,7 +124,8 @@ pub(crate) fn soft_argmax_forward(
     (result.expect("a result is counted"), state)
 }
 
-/// See [`ArgmaxOps::soft_argmax_backward`](crate::ArgmaxOps::soft_argmax_backward).
+/// See [`ArgmaxOps::soft_argmax_backward`](crate::ArgmaxOps::soft_argmax_backward); the upstream
+/// gradient is in the dtype that sums run in.
 pub(crate) fn soft_argmax_backward(
     logits: CubeTensor,
     state: CubeTensor,
@@ -133,7 +135,7 @@ pub(crate) fn soft_argmax_backward(
 ) -> CubeTensor {
     let mut lines = Lines::new("soft_argmax_backward", "logits", &logits, dim);
     lines.admit("state", &state, 4, lines.accumulator);
-    lines.admit("grad", &grad, 1, lines.dtype);
+    lines.admit("grad", &grad, 1, lines.accumulator);
     let inputs = Inputs::of(lines.view(logits));
     lines.map::<SoftArgmax>(inputs, state, Some(grad), op(&lines, weights))
 }

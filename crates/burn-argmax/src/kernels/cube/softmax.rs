@@ -1,181 +1,197 @@
-//! How a score becomes a weight, and how a gradient is multiplied.
+//! The softmax of every line, and its vector-Jacobian product: the gradient of the softmax average of
+//! the upstream gradient, with that held fixed. Both read their inputs twice, to reduce and to map.
 
-use burn_cubecl::cubecl;
+use burn_cubecl::{cubecl, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-use super::bits::Kind;
+use super::{
+    bits::{Kind, magnitude},
+    kernels::fold_lanes,
+    launch::Inputs,
+    lines::Lines,
+    moments::{Average, Moments},
+    operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
+    soft_argmax::soft_argmax_forward,
+    weights::{Slope, Weights},
+};
+use crate::weighting;
 
-/// How scores become weights, all over `exp(beta * max)`: `exp(beta * x)`, or with a background
-/// `exp(beta * (x - level)) - 1` above a level, and 0 at and below it. A line whose maximum does not
-/// rise above the level has the weights of no background.
 #[derive(CubeType, CubeLaunch)]
-pub(super) struct Weights {
-    beta: InputScalar,
-    level: InputScalar,
-    #[cube(comptime)]
-    background: bool,
+struct Softmax {
+    weights: Weights,
+    nan: InputScalar,
 }
 
 #[cube]
-impl Weights {
-    pub(super) fn rate<A: Float>(&self) -> A {
-        self.beta.get::<A>()
+impl Map for Softmax {
+    type Line<P: Types> = Average<P::A, P::N>;
+
+    fn line<P: Types>(
+        _op: &Self,
+        state: &Sequence<Vector<P::K, P::N>>,
+        _upstream: &Sequence<Vector<P::A, P::N>>,
+        _walk: &Walk,
+    ) -> Average<P::A, P::N> {
+        Average::<P::A, P::N>::load::<P::K>(state)
     }
 
-    /// `exp(beta * difference)` for a difference that is not positive.
-    ///
-    /// The product is kept finite on the way: 0 * -inf is not a weight of 1, as `beta = 0` must give,
-    /// and `exp` of -1000 is 0 in every precision.
-    pub(super) fn power<A: Float, N: Size>(&self, difference: Vector<A, N>) -> Vector<A, N> {
-        let finite = max(difference, Vector::new(A::min_value()));
-        let exponent = Vector::new(self.beta.get::<A>()) * finite;
-        max(exponent, Vector::new(A::new(-1000.0_f32))).exp()
-    }
-
-    /// What the power of a score is multiplied by, to be its weight, in a line of this maximum.
-    pub(super) fn less<A: Float, N: Size>(
-        &self,
-        x: Vector<A, N>,
-        highest: Vector<A, N>,
-    ) -> Vector<A, N> {
-        let one = Vector::<A, N>::new(A::new(1.0_f32));
-        if comptime!(self.background) {
-            let rise = self.rise::<A, N>(x);
-            let zero = Vector::<A, N>::new(A::new(0.0_f32));
-            let share = select_many(self.is_above(rise), less_power::<A, N>(rise), zero);
-            select_many(self.is_above(self.rise::<A, N>(highest)), share, one)
-        } else {
-            one
-        }
-    }
-
-    /// What the power of a score is multiplied by, to be the growth of its weight over beta.
-    pub(super) fn growth<A: Float, N: Size>(
-        &self,
-        x: Vector<A, N>,
-        highest: Vector<A, N>,
-    ) -> Vector<A, N> {
-        let one = Vector::<A, N>::new(A::new(1.0_f32));
-        if comptime!(self.background) {
-            let below = x.less_equal(&Vector::new(self.level.get::<A>()));
-            let share = select_many(below, Vector::new(A::new(0.0_f32)), one);
-            select_many(self.is_above(self.rise::<A, N>(highest)), share, one)
-        } else {
-            one
-        }
-    }
-
-    /// How much sums about one maximum shrink when the maximum grows to another. What was summed while
-    /// nothing was above the level is background.
-    pub(super) fn shrink<A: Float, N: Size>(
-        &self,
-        from: Vector<A, N>,
-        to: Vector<A, N>,
-    ) -> Vector<A, N> {
-        let power = self.power::<A, N>(from - to);
-        if comptime!(self.background) {
-            let was_above = self.is_above(self.rise::<A, N>(from));
-            let is_above = self.is_above(self.rise::<A, N>(to));
-            let zero = Vector::<A, N>::new(A::new(0.0_f32));
-            select_many(was_above, power, select_many(is_above, zero, power))
-        } else {
-            power
-        }
-    }
-
-    /// How far above the level, times beta.
-    fn rise<A: Float, N: Size>(&self, x: Vector<A, N>) -> Vector<A, N> {
-        let distance = x - Vector::new(self.level.get::<A>());
-        let finite = min(distance, Vector::new(A::max_value()));
-        let finite = max(finite, Vector::new(A::min_value()));
-        min(
-            Vector::new(self.beta.get::<A>()) * finite,
-            Vector::new(A::new(1000.0_f32)),
-        )
-    }
-
-    /// A rise whose weight would vanish is none.
-    fn is_above<A: Float, N: Size>(&self, rise: Vector<A, N>) -> Vector<bool, N> {
-        rise.greater_than(&Vector::new(A::new(FAINT)))
+    fn map<P: Types>(
+        op: &Self,
+        line: &mut Average<P::A, P::N>,
+        entry: &Entry<P>,
+    ) -> Vector<P::A, P::N> {
+        let masked = Kind::<P::N>::of::<P::A, P::K>(entry.x).masked;
+        let zero = Vector::new(P::A::new(0.0_f32));
+        let probability = select_many(masked, zero, line.growth(entry.x, &op.weights));
+        let nan = Vector::new(op.nan.get::<P::A>());
+        select_many(line.valid(), probability, nan)
     }
 }
 
-/// The smallest rise, with room above the smallest normal float.
-const FAINT: f32 = 2.4e-38;
-
-/// `1 - exp(-t)` of what is positive: by its series where the difference would cancel.
-#[cube]
-fn less_power<A: Float, N: Size>(t: Vector<A, N>) -> Vector<A, N> {
-    let one = Vector::<A, N>::new(A::new(1.0_f32));
-    let limit = Vector::<A, N>::new(A::new(0.5_f32));
-    let terms = comptime!(if A::size().comptime() == 8 {
-        15usize
-    } else {
-        9usize
-    });
-    // t (1 - t/2 (1 - t/3 (1 - ...)))
-    let small = min(t, limit);
-    let mut series = one;
-    #[unroll]
-    for step in 0..comptime!(terms - 1) {
-        let term = comptime!((terms - step) as f32);
-        series = one - small * series / Vector::new(A::new(term));
-    }
-    let exact = one - (Vector::<A, N>::new(A::new(0.0_f32)) - t).exp();
-    select_many(t.greater_than(&limit), exact, small * series)
+#[derive(CubeType, CubeLaunch)]
+struct SoftmaxGradient {
+    weights: Weights,
+    nan: InputScalar,
 }
 
-/// What every gradient is multiplied by in a line: the rate, which is beta, and the upstream gradient.
-///
-/// A product of many factors may overflow on the way to a result that does not. So the two are one
-/// factor where at least one of them is no larger than 1, and else follow each other: then no
-/// partial product is larger than the result.
+/// The sums over some entries.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
-pub(super) struct Slope<A: Float, N: Size> {
-    first: Vector<A, N>,
-    last: Vector<A, N>,
-    /// Whether the upstream gradient of the line is exactly 0.
-    silent: Vector<bool, N>,
-    /// Whether the line has a softmax.
-    valid: Vector<bool, N>,
-    nan: Vector<A, N>,
+struct Sums<A: Float, K: Int, N: Size> {
+    moments: Moments<A, A, N>,
+    /// The magnitudes of the upstream gradient but at masks, or-ed: 0 if all of it is exactly 0.
+    upstream: Vector<K, N>,
 }
 
 #[cube]
-impl<A: Float, N: Size> Slope<A, N> {
-    pub(super) fn new(
-        beta: A,
-        upstream: Vector<A, N>,
-        silent: Vector<bool, N>,
-        valid: Vector<bool, N>,
-        nan: A,
-    ) -> Slope<A, N> {
-        let one = Vector::<A, N>::new(A::new(1.0_f32));
-        let beta = Vector::<A, N>::new(beta);
-        let together = beta.less_equal(&one).or(upstream.abs().less_equal(&one));
-        Slope::<A, N> {
-            first: select_many(together, beta * upstream, beta),
-            last: select_many(together, one, upstream),
-            silent,
-            valid,
-            nan: Vector::new(nan),
+impl<A: Float, K: Int, N: Size> Sums<A, K, N> {
+    fn store(&self) -> Sequence<Vector<K, N>> {
+        let mut numbers = self.moments.store::<K>();
+        numbers.push(self.upstream);
+        numbers
+    }
+}
+
+#[cube]
+impl Reduction for SoftmaxGradient {
+    type Lanes<P: Types> = Sums<P::A, P::K, P::N>;
+    type Sums<P: Types> = Sums<P::A, P::K, P::M>;
+
+    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
+        Sums::<P::A, P::K, P::N> {
+            moments: Moments::<P::A, P::A, P::N>::empty(),
+            upstream: Vector::new(P::K::from_int(0)),
         }
     }
 
-    /// `beta * upstream * probability * distance`: 0 at a mask, where nothing comes from upstream
-    /// and where the probability is 0, and else NaN if the line has no softmax.
-    pub(super) fn at<K: Int>(
-        &self,
-        x: Vector<A, N>,
-        probability: Vector<A, N>,
-        distance: Vector<A, N>,
-    ) -> Vector<A, N> {
-        let zero = Vector::<A, N>::new(A::new(0.0_f32));
-        let slope = probability * self.first * distance * self.last;
-        let slope = select_many(probability.equal(&zero), zero, slope);
-        let slope = select_many(self.valid, slope, self.nan);
-        let nothing = self.silent.or(Kind::<N>::of::<A, K>(x).masked);
-        select_many(nothing, zero, slope)
+    fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
+        let moments = &mut lanes.moments;
+        moments.observe::<P::K>(entry.x, entry.beside, &op.weights);
+        let masked = Kind::<P::N>::of::<P::A, P::K>(entry.x).masked;
+        let upstream = magnitude::<P::A, P::K, P::N>(entry.beside);
+        lanes.upstream |= select_many(masked, Vector::new(P::K::from_int(0)), upstream);
     }
+
+    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
+        fold_lanes::<P, SoftmaxGradient>(op, &lanes.store())
+    }
+
+    fn merge<P: Types>(op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
+        sums.moments.merge(&other.moments, &op.weights);
+        sums.upstream |= other.upstream;
+    }
+
+    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
+        sums.store()
+    }
+
+    fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
+        Sums::<P::A, P::K, P::M> {
+            moments: Moments::<P::A, P::A, P::M>::load::<P::K>(numbers),
+            upstream: numbers[4],
+        }
+    }
+
+    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+        let average = sums.moments.average(op.nan.get::<P::A>());
+        let mut state = average.store::<P::K>();
+        state.push(sums.upstream);
+        Finished::<P> {
+            state,
+            result: Sequence::<Vector<P::A, P::M>>::new(),
+        }
+    }
+}
+
+/// What the gradient takes from a line.
+#[derive(CubeType)]
+struct Line<P: Types> {
+    average: Average<P::A, P::N>,
+    slope: Slope<P::A, P::N>,
+}
+
+#[cube]
+impl Map for SoftmaxGradient {
+    type Line<P: Types> = Line<P>;
+
+    fn line<P: Types>(
+        op: &Self,
+        state: &Sequence<Vector<P::K, P::N>>,
+        _upstream: &Sequence<Vector<P::A, P::N>>,
+        _walk: &Walk,
+    ) -> Line<P> {
+        let average = Average::<P::A, P::N>::load::<P::K>(state);
+        let silent = state[4].equal(&Vector::new(P::K::from_int(0)));
+        Line::<P> {
+            average,
+            slope: Slope::<P::A, P::N>::new(
+                op.weights.rate::<P::A>(),
+                // The upstream gradient is in the distances.
+                Vector::new(P::A::new(1.0_f32)),
+                silent,
+                average.valid(),
+                op.nan.get::<P::A>(),
+            ),
+        }
+    }
+
+    fn map<P: Types>(op: &Self, line: &mut Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
+        let growth = line.average.growth(entry.x, &op.weights);
+        let distance = (entry.beside - line.average.center) - line.average.offset;
+        line.slope.at::<P::K>(entry.x, growth, distance)
+    }
+}
+
+/// See [`ArgmaxOps::softmax`](crate::ArgmaxOps::softmax).
+pub(crate) fn softmax(logits: CubeTensor, dim: usize, beta: f64) -> CubeTensor {
+    let softmax = weighting::Weights::Softmax { beta };
+    let (_, state) = soft_argmax_forward(logits.clone(), dim, softmax);
+    let lines = Lines::new("softmax", "logits", &logits, dim);
+    let inputs = Inputs::of(lines.view(logits));
+    let op = SoftmaxLaunch::new(lines.weights(softmax), lines.nan());
+    lines.map::<Softmax>(inputs, state, None, op)
+}
+
+/// See [`ArgmaxOps::softmax_backward`](crate::ArgmaxOps::softmax_backward).
+pub(crate) fn softmax_backward(
+    logits: CubeTensor,
+    grad: CubeTensor,
+    dim: usize,
+    beta: f64,
+) -> CubeTensor {
+    let mut lines = Lines::new("softmax_backward", "logits", &logits, dim);
+    lines.admit("grad", &grad, lines.length(), lines.dtype);
+    let counts = Counts {
+        sums: 5,
+        state: 5,
+        result: 0,
+    };
+    let inputs = Inputs {
+        scores: Some(lines.view(logits)),
+        beside: Some(lines.view(grad)),
+    };
+    let softmax = weighting::Weights::Softmax { beta };
+    let op = || SoftmaxGradientLaunch::new(lines.weights(softmax), lines.nan());
+    let (state, _) = lines.reduce::<SoftmaxGradient>(inputs.clone(), counts, op);
+    lines.map::<SoftmaxGradient>(inputs, state, None, op())
 }

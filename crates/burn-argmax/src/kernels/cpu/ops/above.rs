@@ -1,11 +1,12 @@
 //! Weights above a background: `exp(beta * (x - level)) - 1`, and 0 at and below the level.
 
-use super::{softmax::Beta, weights::Weights};
+use super::{beta::Beta, weights::Weights};
 use crate::kernels::cpu::Accumulator;
 
 /// How far above the level, in powers of 2 of its weight, a maximum is from which the 1 that is taken
-/// off is lost in rounding, and weights are taken about the maximum.
-const FAR: f64 = 46.0;
+/// off is lost in rounding, also if it is taken off 2^24 weights, and weights are taken about the
+/// maximum.
+const FAR: f64 = 80.0;
 
 /// An inverse temperature and the level of the background.
 #[derive(Clone, Copy, Debug)]
@@ -85,42 +86,25 @@ impl<A: Accumulator> Above<A> {
 
 impl<A: Accumulator> Weights<A> for Above<A> {
     #[inline(always)]
-    fn is_flat(self) -> bool {
-        self.beta.is_flat()
-    }
-
-    #[inline(always)]
     fn rate(self) -> f64 {
         self.beta.rate()
     }
 
     #[inline(always)]
-    fn weight<const FMA: bool, const FLAT: bool>(self, score: A, max: A) -> A {
-        if FLAT {
-            return self.beta.weight::<FMA, FLAT>(score, max);
-        }
+    fn weight<const FMA: bool>(self, score: A, max: A) -> A {
         self.both::<FMA>(score, max)[0]
     }
 
     #[inline(always)]
-    fn growth<const FMA: bool, const FLAT: bool>(self, score: A, max: A) -> A {
-        if FLAT {
-            return self.beta.growth::<FMA, FLAT>(score, max);
-        }
+    fn growth<const FMA: bool>(self, score: A, max: A) -> A {
         self.both::<FMA>(score, max)[1]
     }
 
     #[inline(always)]
-    fn shrink<const FMA: bool, const FLAT: bool>(self, from: A, to: A) -> A {
-        if FLAT {
-            return self.beta.shrink::<FMA, FLAT>(from, to);
-        }
+    fn shrink<const FMA: bool>(self, from: A, to: A) -> A {
         let (old, new) = (self.line(from), self.line(to));
         let powers = old.power.sub(new.power).exp2::<FMA>(A::ONE, A::ZERO);
-        let scale = self
-            .beta
-            .weight::<FMA, FLAT>(old.base, new.base)
-            .mul(powers);
+        let scale = self.beta.weight::<FMA>(old.base, new.base).mul(powers);
         // What was summed while nothing was above the level is background.
         if old.rises == new.rises {
             scale
@@ -131,10 +115,10 @@ impl<A: Accumulator> Weights<A> for Above<A> {
 
     #[inline(always)]
     fn rescale(self, from: f64, to: f64) -> f64 {
-        if self.beta.is_flat() {
-            return self.beta.rescale(from, to);
+        if from == f64::NEG_INFINITY {
+            return 0.0;
         }
-        self.shrink::<false, false>(A::from_f64(from), A::from_f64(to))
+        self.shrink::<false>(A::from_f64(from), A::from_f64(to))
             .to_f64()
     }
 }

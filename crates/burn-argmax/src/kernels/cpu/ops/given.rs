@@ -14,7 +14,7 @@ impl<A: Accumulator> Weights<A> for Given {
     }
 
     #[inline(always)]
-    fn weight<const FMA: bool, const FLAT: bool>(self, score: A, _max: A) -> A {
+    fn weight<const FMA: bool>(self, score: A, _max: A) -> A {
         if score == A::NEG_INFINITY {
             A::ZERO
         } else {
@@ -23,7 +23,7 @@ impl<A: Accumulator> Weights<A> for Given {
     }
 
     #[inline(always)]
-    fn growth<const FMA: bool, const FLAT: bool>(self, score: A, _max: A) -> A {
+    fn growth<const FMA: bool>(self, score: A, _max: A) -> A {
         if score == A::NEG_INFINITY {
             A::ZERO
         } else {
@@ -32,7 +32,7 @@ impl<A: Accumulator> Weights<A> for Given {
     }
 
     #[inline(always)]
-    fn shrink<const FMA: bool, const FLAT: bool>(self, _from: A, _to: A) -> A {
+    fn shrink<const FMA: bool>(self, _from: A, _to: A) -> A {
         A::ONE
     }
 

@@ -1,11 +1,15 @@
 //! What is computed: one file of maths an operator.
 
 mod above;
+mod beta;
+pub(crate) mod divergence;
+mod flat;
 mod given;
 pub(crate) mod one_hot;
 pub(crate) mod sign_one_hot;
 pub(crate) mod soft_argmax;
-mod softmax;
-pub(crate) mod softmax_surrogate;
+pub(crate) mod soft_argmax_moments;
+pub(crate) mod soft_argmax_over;
+pub(crate) mod softmax;
 pub(crate) mod spatial_moments;
 mod weights;

@@ -7,7 +7,7 @@ use crate::{
     kernels::cpu::{
         Accumulator, Element, Lines,
         simd::LANES,
-        traverse::{self, LineOp, LineState, Partial, Partials},
+        traverse::{self, FACTORS, LineOp, LineState, Partial, Partials},
     },
 };
 
@@ -19,7 +19,7 @@ pub(crate) const STATE: usize = 4;
 const SUMS: usize = 2;
 
 /// The radius of the window, if it does not cover every line.
-fn window_of(weighting: Weighting, lines: Lines) -> Option<usize> {
+pub(super) fn window_of(weighting: Weighting, lines: Lines) -> Option<usize> {
     weighting.radius.filter(|&radius| radius < lines.n - 1)
 }
 
@@ -30,9 +30,9 @@ pub(crate) fn forward<T: Element>(
     weighting: Weighting,
     keep_state: bool,
 ) -> (Vec<T>, Vec<T::Accumulator>) {
-    weighted!(weighting, weights => match window_of(weighting, lines) {
-        None => traverse::reduce(logits, lines, Mean(weights), keep_state),
-        Some(radius) => traverse::reduce_windows(logits, lines, Mean(weights), radius, keep_state),
+    weighted!(T, weighting, weights => match window_of(weighting, lines) {
+        None => traverse::reduce(logits, lines, Mean::of_indices(weights), keep_state),
+        Some(radius) => traverse::reduce_windows(logits, lines, Mean::of_indices(weights), radius, keep_state),
     })
 }
 
@@ -44,9 +44,9 @@ pub(crate) fn backward<T: Element>(
     lines: Lines,
     weighting: Weighting,
 ) -> Vec<T> {
-    weighted!(weighting, weights => match window_of(weighting, lines) {
-        None => traverse::map(logits, state, grad, lines, Mean(weights)),
-        Some(radius) => traverse::map_windows(logits, state, grad, lines, Mean(weights), radius),
+    weighted!(T, weighting, weights => match window_of(weighting, lines) {
+        None => traverse::map(logits, state, grad, lines, Mean::of_indices(weights)),
+        Some(radius) => traverse::map_windows(logits, state, grad, lines, Mean::of_indices(weights), radius),
     })
 }
 
@@ -58,33 +58,41 @@ pub(crate) fn backward_in_place<T: Element>(
     lines: Lines,
     weighting: Weighting,
 ) {
-    weighted!(weighting, weights => match window_of(weighting, lines) {
-        None => traverse::map_in_place(logits, state, grad, lines, Mean(weights)),
+    weighted!(T, weighting, weights => match window_of(weighting, lines) {
+        None => traverse::map_in_place(logits, state, grad, lines, Mean::of_indices(weights)),
         Some(radius) => {
-            traverse::map_windows_in_place(logits, state, grad, lines, Mean(weights), radius);
+            traverse::map_windows_in_place(logits, state, grad, lines, Mean::of_indices(weights), radius);
         }
     });
 }
 
 /// Whether weights may be divided by their sum.
 #[inline(always)]
-fn has_weights(sum: f64) -> bool {
+pub(super) fn has_weights(sum: f64) -> bool {
     sum.is_finite() && sum != 0.0
 }
 
-/// The mean of a coordinate under weights.
+/// The mean of a coordinate under weights. `BINS` may be infinite or NaN where they weigh nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mean<W>(pub W);
+pub(super) struct Mean<W, const BINS: bool>(W);
 
-impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Mean<W> {
-    #[inline(always)]
-    fn is_flat(self) -> bool {
-        self.0.is_flat()
+impl<W> Mean<W, false> {
+    /// Of a coordinate that is always finite, or for which the caller answers.
+    pub fn of_indices(weights: W) -> Self {
+        Self(weights)
     }
+}
 
+impl<W> Mean<W, true> {
+    pub fn of_bins(weights: W) -> Self {
+        Self(weights)
+    }
+}
+
+impl<A: Accumulator, W: Weights<A>, const BINS: bool> LineOp<A, SUMS, STATE> for Mean<W, BINS> {
     #[inline(always)]
-    fn shrink<const FMA: bool, const FLAT: bool>(self, from: A, to: A) -> A {
-        self.0.shrink::<FMA, FLAT>(from, to)
+    fn shrink<const FMA: bool>(self, from: A, to: A) -> A {
+        self.0.shrink::<FMA>(from, to)
     }
 
     #[inline(always)]
@@ -93,7 +101,7 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Mean<W> {
     }
 
     #[inline(always)]
-    fn observe<const FMA: bool, const FLAT: bool>(
+    fn observe<const FMA: bool>(
         self,
         [sum, weighted]: &mut [[A; LANES]; SUMS],
         values: [A; LANES],
@@ -101,9 +109,11 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Mean<W> {
         distances: [A; LANES],
     ) {
         for lane in 0..LANES {
-            let weight = self.0.weight::<FMA, FLAT>(values[lane], max[lane]);
+            let weight = self.0.weight::<FMA>(values[lane], max[lane]);
             sum[lane] = sum[lane].add(weight);
-            weighted[lane] = weight.mul_add::<FMA>(distances[lane], weighted[lane]);
+            let is_nothing = BINS && weight == A::ZERO;
+            let distance = if is_nothing { A::ZERO } else { distances[lane] };
+            weighted[lane] = weight.mul_add::<FMA>(distance, weighted[lane]);
         }
     }
 
@@ -164,7 +174,7 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Mean<W> {
     /// a second factor, so that a weight of 0 stays 0, and none of the products is larger than the
     /// last.
     #[inline(always)]
-    fn factors(self, [_, sum, ..]: [A; STATE], grad: A) -> [A; 2] {
+    fn factors(self, [_, sum, ..]: [A; STATE], grad: A) -> [A; FACTORS] {
         let largest = A::LARGEST.to_f64();
         let grad = grad.to_f64();
         let factor = grad * (self.0.rate() / sum.to_f64());
@@ -176,22 +186,24 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Mean<W> {
         // NaN where `grad` is not finite.
         let first = first + grad * 0.0;
         let first = if grad == 0.0 { 0.0 } else { first };
-        [A::from_f64(first), A::from_f64(excess)]
+        [A::from_f64(first), A::from_f64(excess), A::ZERO]
     }
 
     /// In a broken line exactly 0 at a mask, and where the upstream gradient is exactly 0.
     #[inline(always)]
-    fn map<const FMA: bool, const FLAT: bool, const BROKEN: bool>(
+    fn map<const FMA: bool, const BROKEN: bool>(
         self,
         state: LineState<A>,
         value: A,
         distance: A,
     ) -> A {
-        let growth = self.0.growth::<FMA, FLAT>(value, state.max);
+        let growth = self.0.growth::<FMA>(value, state.max);
         let slope = growth.mul(distance.sub(state.offset));
-        let [first, last] = state.factors;
+        let [first, last, _] = state.factors;
         let slope = slope.mul(first).mul(last);
-        if BROKEN && (value == A::NEG_INFINITY || first == A::ZERO) {
+        let is_nothing = BINS && growth == A::ZERO;
+        let is_mask = BROKEN && value == A::NEG_INFINITY;
+        if is_nothing || is_mask || (BROKEN && first == A::ZERO) {
             A::ZERO
         } else {
             slope

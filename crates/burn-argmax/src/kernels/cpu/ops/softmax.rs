@@ -1,80 +1,143 @@
-//! The weights of a softmax.
+//! Softmax: weights over their sum, and its gradient `beta * p * (grad - sum(grad * p))`.
 
-use super::weights::Weights;
-use crate::kernels::cpu::Accumulator;
+use super::{
+    soft_argmax::{Mean, has_weights},
+    weights::{Weights, softmaxed},
+};
+use crate::kernels::cpu::{
+    Accumulator, Element, Lines,
+    simd::LANES,
+    traverse::{self, FACTORS, LineOp, LineState, Partial, Partials},
+};
 
-/// An inverse temperature, as the weights take it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Beta<A> {
-    /// No larger than the largest finite value of the accumulator.
-    wide: f64,
-    /// `beta * log2(e)`, kept finite, and what it lacks of that.
-    pub high: A,
-    pub low: A,
+/// `softmax(beta * x)` of every line.
+pub(crate) fn forward<T: Element>(logits: &[T], lines: Lines, beta: f64) -> Vec<T> {
+    softmaxed!(T, beta, weights => {
+        traverse::normalize(logits, lines, Share::of_scores(weights))
+    })
 }
 
-impl<A: Accumulator> Beta<A> {
-    /// `beta`, which is finite and not negative.
-    pub fn new(beta: f64) -> Self {
-        use std::f64::consts::LOG2_E;
-        /// `log2(e)` less `LOG2_E`.
-        const LOG2_E_LOW: f64 = 2.035_527_374_093_103_3e-17;
-
-        let largest = A::LARGEST.to_f64();
-        let wide = beta.min(largest);
-        let finite = beta.min(largest / 2.0);
-        let rate = finite * LOG2_E;
-        let high = A::from_f64(rate);
-        let rest = finite.mul_add(LOG2_E, -rate) + finite * LOG2_E_LOW;
-        let low = A::from_f64((rate - high.to_f64()) + rest);
-        Self { wide, high, low }
-    }
+/// The gradient, which takes the place of `grad`: no memory of its own, whose pages the system would
+/// have to clear first.
+pub(crate) fn backward<T: Element>(logits: &[T], grad: &mut [T], lines: Lines, beta: f64) {
+    // The upstream gradient is the coordinate; the traversal clears it at masks.
+    softmaxed!(T, beta, weights => {
+        traverse::reduce_and_map(logits, grad, lines, Mean::of_indices(weights));
+    });
 }
 
-impl<A: Accumulator> Weights<A> for Beta<A> {
-    /// `beta` is 0, or too small for the accumulator.
-    #[inline(always)]
-    fn is_flat(self) -> bool {
-        self.high == A::ZERO
-    }
+/// Weights over their sum, times the upstream gradient.
+#[derive(Clone, Copy)]
+pub(super) struct Share<W> {
+    weights: W,
+    /// Whether a mask gives 0 in a line without weights too, as gradients do.
+    clears_masks: bool,
+}
 
-    #[inline(always)]
-    fn rate(self) -> f64 {
-        self.wide
-    }
-
-    /// `FLAT` is what [`is_flat`](Weights::is_flat) says; there the product with an infinite difference
-    /// would be NaN.
-    #[inline(always)]
-    fn weight<const FMA: bool, const FLAT: bool>(self, score: A, max: A) -> A {
-        if !FLAT {
-            score.sub(max).exp2::<FMA>(self.high, self.low)
-        } else if score == A::NEG_INFINITY {
-            A::ZERO
-        } else {
-            // 1 for a number, NaN for a NaN or an infinity.
-            score.mul(A::ZERO).add(A::ONE)
+impl<W> Share<W> {
+    /// The probabilities, for an upstream gradient of 1.
+    fn of_scores(weights: W) -> Self {
+        Self {
+            weights,
+            clears_masks: false,
         }
     }
 
-    #[inline(always)]
-    fn growth<const FMA: bool, const FLAT: bool>(self, score: A, max: A) -> A {
-        self.weight::<FMA, FLAT>(score, max)
+    /// The gradient for the coordinate of a mean.
+    pub fn of_bins(weights: W) -> Self {
+        Self {
+            weights,
+            clears_masks: true,
+        }
     }
+}
 
+/// Numbers of state a line: `[max, sum]`, and two that a mean has.
+const STATE: usize = super::soft_argmax::STATE;
+
+impl<A: Accumulator, W: Weights<A>> LineOp<A, 1, STATE> for Share<W> {
     #[inline(always)]
-    fn shrink<const FMA: bool, const FLAT: bool>(self, from: A, to: A) -> A {
-        self.weight::<FMA, FLAT>(from, to)
+    fn shrink<const FMA: bool>(self, from: A, to: A) -> A {
+        self.weights.shrink::<FMA>(from, to)
     }
 
     #[inline(always)]
     fn rescale(self, from: f64, to: f64) -> f64 {
-        if from == f64::NEG_INFINITY {
-            0.0
-        } else if self.is_flat() {
-            1.0
+        self.weights.rescale(from, to)
+    }
+
+    #[inline(always)]
+    fn observe<const FMA: bool>(
+        self,
+        [sum]: &mut [[A; LANES]; 1],
+        values: [A; LANES],
+        max: [A; LANES],
+        _distances: [A; LANES],
+    ) {
+        for lane in 0..LANES {
+            let weight = self.weights.weight::<FMA>(values[lane], max[lane]);
+            sum[lane] = sum[lane].add(weight);
+        }
+    }
+
+    #[inline(always)]
+    fn moved<X: Accumulator, const FMA: bool>([sum]: [X; 1], scale: X, _shift: X) -> [X; 1] {
+        [scale.mul(sum)]
+    }
+
+    #[inline(always)]
+    fn finish<T: Element<Accumulator = A>>(partial: Partial<1>) -> (T, [A; STATE]) {
+        let [sum] = partial.sums;
+        let valid = partial.is_valid() && has_weights(sum);
+        let sum = if valid { sum } else { f64::NAN };
+        let entries = [partial.max, sum, 0.0, 0.0].map(A::from_f64);
+        (T::ZERO, entries)
+    }
+
+    #[inline(always)]
+    fn finish_each<T: Element<Accumulator = A>>(
+        partials: &Partials<A, 1>,
+    ) -> ([T; LANES], [[A; LANES]; STATE]) {
+        let mut sums = [A::ZERO; LANES];
+        let lines = partials.max.iter().zip(&partials.sums[0]);
+        for (state, (max, sum)) in sums.iter_mut().zip(lines) {
+            let valid = *max > A::NEG_INFINITY && has_weights(*sum);
+            *state = A::from_f64(if valid { *sum } else { f64::NAN });
+        }
+        let zeros = [A::ZERO; LANES];
+        ([T::ZERO; LANES], [partials.max, sums, zeros, zeros])
+    }
+
+    #[inline(always)]
+    fn place([max, ..]: [A; STATE]) -> [A; 3] {
+        [max, A::ZERO, A::ZERO]
+    }
+
+    /// `grad / sum`, and what rounding takes of it: multiplied by both, a weight is rounded once.
+    #[inline(always)]
+    fn factors(self, [_, sum, ..]: [A; STATE], grad: A) -> [A; FACTORS] {
+        let factor = grad.to_f64() / sum.to_f64();
+        let factor = if grad == A::ZERO { 0.0 } else { factor };
+        let high = A::from_f64(factor);
+        [high, A::from_f64(factor - high.to_f64()), A::ZERO]
+    }
+
+    /// In a broken line the factor is NaN, but where the upstream gradient is exactly 0.
+    #[inline(always)]
+    fn map<const FMA: bool, const BROKEN: bool>(
+        self,
+        state: LineState<A>,
+        value: A,
+        _distance: A,
+    ) -> A {
+        let [high, low, _] = state.factors;
+        let weight = self.weights.weight::<FMA>(value, state.max);
+        let share = weight.mul_add::<FMA>(high, weight.mul(low));
+        let is_mask = self.clears_masks && value == A::NEG_INFINITY;
+        if BROKEN && (is_mask || high == A::ZERO) {
+            A::ZERO
         } else {
-            (self.wide * (from - to)).exp()
+            share
         }
     }
 }

@@ -4,45 +4,71 @@ use crate::kernels::cpu::Accumulator;
 
 /// The weights of a line, in units that its maximum tells.
 pub(crate) trait Weights<A: Accumulator>: Copy + Sync {
-    /// Whether every number weighs the same, for sure. The methods learn it as `FLAT`.
-    fn is_flat(self) -> bool {
-        false
-    }
-
     /// How fast weights grow: what [`growth`](Weights::growth) lacks.
     fn rate(self) -> f64;
 
     /// The weight of a score in a line of this maximum: 0 for `-inf`, NaN for a NaN.
-    fn weight<const FMA: bool, const FLAT: bool>(self, score: A, max: A) -> A;
+    fn weight<const FMA: bool>(self, score: A, max: A) -> A;
 
     /// How it grows with the score, over [`rate`](Weights::rate).
-    fn growth<const FMA: bool, const FLAT: bool>(self, score: A, max: A) -> A;
+    fn growth<const FMA: bool>(self, score: A, max: A) -> A;
 
     /// How much weights shrink when the maximum grows from one to another.
-    fn shrink<const FMA: bool, const FLAT: bool>(self, from: A, to: A) -> A;
+    fn shrink<const FMA: bool>(self, from: A, to: A) -> A;
 
     /// The same between parts of a line that were summed apart.
     fn rescale(self, from: f64, to: f64) -> f64;
 }
 
-/// Evaluates an expression with `$bound` bound to the weights of a weighting.
+/// Evaluates an expression with `$bound` bound to the weights of a weighting, of scores of `$T`. In half
+/// precision it must be a softmax's: all that is evaluated here is compiled once for each dtype.
 macro_rules! weighted {
-    ($weighting:expr, $bound:ident => $body:expr) => {
-        match $weighting.weights {
-            $crate::weighting::Weights::Softmax { beta } => {
-                let $bound = $crate::kernels::cpu::ops::softmax::Beta::new(beta);
-                $body
+    ($T:ty, $weighting:expr, $bound:ident => $body:expr) => {{
+        use $crate::{
+            kernels::cpu::{
+                Element,
+                ops::{above::Above, given::Given, weights::softmaxed},
+            },
+            weighting,
+        };
+
+        // Nested, so that the compiler drops what the constant rules out before it is compiled.
+        if const { <$T as Element>::IS_HALF } {
+            match $weighting.weights {
+                weighting::Weights::Softmax { beta } => softmaxed!($T, beta, $bound => $body),
+                weights => panic!("argmax kernel: {weights:?} of scores in half precision"),
             }
-            $crate::weighting::Weights::Above { beta, level } => {
-                let $bound = $crate::kernels::cpu::ops::above::Above::new(beta, level);
-                $body
-            }
-            $crate::weighting::Weights::Given => {
-                let $bound = $crate::kernels::cpu::ops::given::Given;
-                $body
+        } else {
+            match $weighting.weights {
+                weighting::Weights::Softmax { beta } => softmaxed!($T, beta, $bound => $body),
+                weighting::Weights::Above { beta, level } => {
+                    let $bound = Above::<<$T as Element>::Accumulator>::new(beta, level);
+                    $body
+                }
+                weighting::Weights::Given => {
+                    let $bound = Given;
+                    $body
+                }
             }
         }
-    };
+    }};
 }
 
-pub(super) use weighted;
+/// The same for those of a softmax.
+macro_rules! softmaxed {
+    ($T:ty, $beta:expr, $bound:ident => $body:expr) => {{
+        use $crate::kernels::cpu::{Element, ops::beta::Beta};
+
+        let beta = Beta::<<$T as Element>::Accumulator>::new($beta);
+        if beta.is_flat() {
+            let rate = $beta;
+            let $bound = $crate::kernels::cpu::ops::flat::Flat { rate };
+            $body
+        } else {
+            let $bound = beta;
+            $body
+        }
+    }};
+}
+
+pub(super) use {softmaxed, weighted};

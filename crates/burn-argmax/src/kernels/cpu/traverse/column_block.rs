@@ -16,26 +16,16 @@ pub(super) struct BlockSums<A, const SUMS: usize> {
 }
 
 impl<A: Accumulator, const SUMS: usize> BlockSums<A, SUMS> {
-    /// Of no line.
-    pub const NONE: Self = Self {
-        max: [A::ZERO; LANES],
+    /// Nothing yet.
+    pub const EMPTY: Self = Self {
+        max: [A::NEG_INFINITY; LANES],
         center: [A::ZERO; LANES],
         sums: [[A::ZERO; LANES]; SUMS],
     };
 
-    /// Nothing yet, about the maxima of what came before.
-    #[inline(always)]
-    pub fn about(before: &Partials<A, SUMS>) -> Self {
-        Self {
-            max: before.max,
-            center: before.center,
-            ..Self::NONE
-        }
-    }
-
     /// With [`REDUCED_ROWS`] more elements of each line, and their coordinates.
     #[inline(always)]
-    pub fn observe<O, const STATE: usize, const FMA: bool, const FLAT: bool>(
+    pub fn observe<O, const STATE: usize, const FMA: bool>(
         &mut self,
         values: impl Fn(usize) -> [A; LANES],
         coordinates: impl Fn(usize) -> [A; LANES],
@@ -77,12 +67,12 @@ impl<A: Accumulator, const SUMS: usize> BlockSums<A, SUMS> {
             for lane in 0..LANES {
                 distances[lane] = distances[lane].sub(center[lane]);
             }
-            op.observe::<FMA, FLAT>(&mut sums, values(row), about, distances);
+            op.observe::<FMA>(&mut sums, values(row), about, distances);
         }
 
         let mut moved = [[A::ZERO; LANES]; SUMS];
         for lane in 0..LANES {
-            let scale = op.shrink::<FMA, FLAT>(old.max[lane], about[lane]);
+            let scale = op.shrink::<FMA>(old.max[lane], about[lane]);
             let shift = old.center[lane].sub(center[lane]);
             let lane_sums = O::moved::<A, FMA>(at(&old.sums, lane), scale, shift);
             for sum in 0..SUMS {
@@ -98,9 +88,9 @@ impl<A: Accumulator, const SUMS: usize> BlockSums<A, SUMS> {
         self.center = center;
     }
 
-    /// Adds what was summed about these maxima to what came before, which moves to the same.
+    /// Adds what was summed to what came before.
     #[inline(always)]
-    pub fn add_to<O, const STATE: usize, const FMA: bool, const FLAT: bool>(
+    pub fn add_to<O, const STATE: usize, const FMA: bool>(
         &self,
         before: &mut Partials<A, SUMS>,
         op: O,
@@ -108,15 +98,24 @@ impl<A: Accumulator, const SUMS: usize> BlockSums<A, SUMS> {
         O: LineOp<A, SUMS, STATE>,
     {
         for lane in 0..LANES {
-            let about = finite_max(self.max[lane]);
-            let scale = op.shrink::<FMA, FLAT>(before.max[lane], about).to_f64();
-            let shift = before.center[lane].sub(self.center[lane]).to_f64();
-            let moved = O::moved::<f64, FMA>(at(&before.sums, lane), scale, shift);
-            for (sum, moved) in moved.iter().enumerate() {
-                before.sums[sum][lane] = moved + self.sums[sum][lane].to_f64();
+            let (old, new) = (before.max[lane], self.max[lane]);
+            let (max, center) = if new > old {
+                (new, self.center[lane])
+            } else {
+                (old, before.center[lane])
+            };
+            let moved = |sums: [f64; SUMS], from: A, its_center: A| {
+                let scale = op.shrink::<FMA>(from, finite_max(max)).to_f64();
+                O::moved::<f64, FMA>(sums, scale, its_center.sub(center).to_f64())
+            };
+            let sums = at(&self.sums, lane).map(A::to_f64);
+            let later = moved(sums, new, self.center[lane]);
+            let earlier = moved(at(&before.sums, lane), old, before.center[lane]);
+            for sum in 0..SUMS {
+                before.sums[sum][lane] = earlier[sum] + later[sum];
             }
+            before.max[lane] = max;
+            before.center[lane] = center;
         }
-        before.max = self.max;
-        before.center = self.center;
     }
 }

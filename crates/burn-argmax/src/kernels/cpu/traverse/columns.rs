@@ -64,9 +64,9 @@ where
                 inner,
                 start,
             };
-            (tile, results, states.next())
+            (coordinate.of_part(outer, 0), tile, results, states.next())
         });
-    share(tasks, values.len(), |(tile, results, state)| {
+    share(tasks, values.len(), |(coordinate, tile, results, state)| {
         let mut sums = no_sums::<_, SUMS>(results.len());
         reduce_tile(tile, 0..n, coordinate, op, results.len(), &mut sums);
         finish_tile::<T, O, SUMS, STATE>(&sums, results, state);
@@ -95,6 +95,7 @@ where
         .flat_map(|(index, partials)| {
             let (outer, piece) = (index / pieces, index % pieces);
             let rows = piece * COLUMN_PIECE..n.min((piece + 1) * COLUMN_PIECE);
+            let coordinate = coordinate.of_part(outer, rows.start);
             let tiles = partials.chunks_mut(TILE).enumerate();
             tiles.map(move |(index, partials)| {
                 let start = outer * n * inner + index * TILE;
@@ -103,10 +104,10 @@ where
                     inner,
                     start,
                 };
-                (tile, rows.clone(), partials)
+                (coordinate, tile, rows.clone(), partials)
             })
         });
-    share(tasks, values.len(), |(tile, rows, partials)| {
+    share(tasks, values.len(), |(coordinate, tile, rows, partials)| {
         let mut sums = no_sums::<_, SUMS>(partials.len());
         let origin = coordinate.first_origin(rows.start);
         reduce_tile(tile, rows, coordinate, op, partials.len(), &mut sums);
@@ -178,12 +179,12 @@ vectorized! {
         O: LineOp<T::Accumulator, SUMS, STATE>,
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-        specialized!(fma, op, reduce_rows::<T, C, O, SUMS, STATE>(tile, rows, coordinate, op, lines, sums));
+        specialized!(fma, reduce_rows::<T, C, O, SUMS, STATE>(tile, rows, coordinate, op, lines, sums));
     }
 }
 
 #[inline(always)]
-fn reduce_rows<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn reduce_rows<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     tile: Tile<T>,
     rows: Range<usize>,
     coordinate: C,
@@ -197,11 +198,9 @@ fn reduce_rows<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, 
 {
     for first in rows.clone().step_by(COLUMN_BLOCK) {
         let last = rows.end.min(first + COLUMN_BLOCK);
-        let mut block = [BlockSums::NONE; TILE / LANES];
+        // About the peaks of the block, since the largest of all may be far from all that weighs.
+        let mut block = [BlockSums::EMPTY; TILE / LANES];
         let block = &mut block[..sums.len()];
-        for (block, sums) in block.iter_mut().zip(&*sums) {
-            *block = BlockSums::about(sums);
-        }
         for begin in (first..last).step_by(REDUCED_ROWS) {
             let depth = REDUCED_ROWS.min(last - begin);
             let index = begin - rows.start;
@@ -217,13 +216,13 @@ fn reduce_rows<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, 
                     for row in 0..REDUCED_ROWS {
                         prefetch(&tile.values[place(row)..place(row) + LANES], TILE_AHEAD);
                     }
-                    sums.observe::<O, STATE, FMA, FLAT>(
+                    sums.observe::<O, STATE, FMA>(
                         |row| widened(first_chunk(&tile.values[place(row)..])),
                         |row| coordinate.across(index + row, place(row)),
                         op,
                     );
                 } else if width == LANES {
-                    sums.observe::<O, STATE, FMA, FLAT>(
+                    sums.observe::<O, STATE, FMA>(
                         |row| match row < depth {
                             true => widened(first_chunk(&tile.values[place(row)..])),
                             false => masks,
@@ -241,16 +240,12 @@ fn reduce_rows<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, 
                         values[row] = filled_up(&tile.values[place(row)..][..width]);
                         coordinates[row] = coordinate.across_rest(index + row, place(row), width);
                     }
-                    sums.observe::<O, STATE, FMA, FLAT>(
-                        |row| values[row],
-                        |row| coordinates[row],
-                        op,
-                    );
+                    sums.observe::<O, STATE, FMA>(|row| values[row], |row| coordinates[row], op);
                 }
             }
         }
         for (sums, block) in sums.iter_mut().zip(block) {
-            block.add_to::<O, STATE, FMA, FLAT>(sums, op);
+            block.add_to::<O, STATE, FMA>(sums, op);
         }
     }
 }

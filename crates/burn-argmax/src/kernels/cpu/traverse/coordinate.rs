@@ -28,7 +28,12 @@ pub(crate) trait Coordinate<A>: Copy + Sync {
 }
 
 /// A coordinate of the elements of interleaved lines.
-pub(crate) trait ColumnCoordinate<A>: Copy + Sync {
+pub(crate) trait ColumnCoordinate<A>: Copy + Send + Sync {
+    /// Those of lines of one table, from an element of every line on.
+    fn of_part(self, _outer: usize, _start: usize) -> Self {
+        self
+    }
+
     /// What the coordinates of lines from element `first` on are counted from.
     fn first_origin(self, first: usize) -> f64;
 

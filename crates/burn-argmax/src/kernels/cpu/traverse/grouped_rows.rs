@@ -56,14 +56,7 @@ impl<A: Accumulator> Vectors<A> {
 
 /// The sums of each of no more than [`LANES`] rows of `n` elements. Anything is in the lanes beyond.
 #[inline(always)]
-pub(super) fn reduce_group<
-    T,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
->(
+pub(super) fn reduce_group<T, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     rows: &[T],
     n: usize,
     op: O,
@@ -107,10 +100,10 @@ where
         for chunk in vectors.chunks(row) {
             prefetch(chunk, ahead);
             let distances = Index.distances(&mut next, 0, center);
-            op.observe::<FMA, FLAT>(&mut sums, widened(chunk), max, distances);
+            op.observe::<FMA>(&mut sums, widened(chunk), max, distances);
         }
         let distances = Index.begin(center.sub(T::Accumulator::from_i32(vectors.end as i32)));
-        op.observe::<FMA, FLAT>(&mut sums, vectors.last(row), max, distances);
+        op.observe::<FMA>(&mut sums, vectors.last(row), max, distances);
         for (few, sums) in few.iter_mut().zip(sums) {
             few[index] = few_of(sums, Accumulator::add);
         }

@@ -13,17 +13,14 @@ use crate::kernels::cpu::{
 pub(crate) trait LineOp<A: Accumulator, const SUMS: usize, const STATE: usize>:
     Copy + Sync
 {
-    /// Whether every number weighs the same. The methods learn it as `FLAT`.
-    fn is_flat(self) -> bool;
-
     /// How much sums about one maximum shrink when the maximum grows to another.
-    fn shrink<const FMA: bool, const FLAT: bool>(self, from: A, to: A) -> A;
+    fn shrink<const FMA: bool>(self, from: A, to: A) -> A;
 
     /// The same between parts of a line that were summed apart.
     fn rescale(self, from: f64, to: f64) -> f64;
 
     /// Adds a vector of elements to the sums, lane by lane.
-    fn observe<const FMA: bool, const FLAT: bool>(
+    fn observe<const FMA: bool>(
         self,
         sums: &mut [[A; LANES]; SUMS],
         values: [A; LANES],
@@ -47,19 +44,22 @@ pub(crate) trait LineOp<A: Accumulator, const SUMS: usize, const STATE: usize>:
     /// `[max, center, offset]` of the state of a line, all NaN where it has no softmax.
     fn place(state: [A; STATE]) -> [A; 3];
 
-    /// The factors of the map, from the state of a line and its upstream gradient, to be multiplied
-    /// in this order.
-    fn factors(self, state: [A; STATE], grad: A) -> [A; 2];
+    /// What the map is multiplied by, from the state of a line and its upstream gradient. The first is
+    /// not finite where the upstream gradient is not.
+    fn factors(self, state: [A; STATE], grad: A) -> [A; FACTORS];
 
     /// The map at a value that is so far from the center. `BROKEN` is what the state says of some
     /// line nearby.
-    fn map<const FMA: bool, const FLAT: bool, const BROKEN: bool>(
+    fn map<const FMA: bool, const BROKEN: bool>(
         self,
         state: LineState<A>,
         value: A,
         distance: A,
     ) -> A;
 }
+
+/// Numbers of a line that maps are multiplied by, at most.
+pub(crate) const FACTORS: usize = 3;
 
 /// What the map takes from a line.
 #[derive(Clone, Copy)]
@@ -69,7 +69,7 @@ pub(crate) struct LineState<A> {
     pub center: A,
     /// How far the mean is from the center.
     pub offset: A,
-    pub factors: [A; 2],
+    pub factors: [A; FACTORS],
     /// Whether one of these is not finite: the line has no softmax, or an infinite upstream gradient.
     pub broken: bool,
 }
@@ -116,7 +116,7 @@ pub(crate) struct LaneStates<A> {
     max: [A; LANES],
     center: [A; LANES],
     offset: [A; LANES],
-    factors: [[A; LANES]; 2],
+    factors: [[A; LANES]; FACTORS],
     /// Whether one of the lines is broken.
     pub broken: bool,
 }
@@ -128,11 +128,12 @@ impl<A: Accumulator> LaneStates<A> {
         state: [[A; LANES]; STATE],
         grad: [A; LANES],
     ) -> Self {
-        let mut factors = [[A::ZERO; LANES]; 2];
+        let mut factors = [[A::ZERO; LANES]; FACTORS];
         for lane in 0..LANES {
-            let [first, last] = op.factors(at(&state, lane), grad[lane]);
-            factors[0][lane] = first;
-            factors[1][lane] = last;
+            let of_lane = op.factors(at(&state, lane), grad[lane]);
+            for factor in 0..FACTORS {
+                factors[factor][lane] = of_lane[factor];
+            }
         }
         let mut place = [[A::ZERO; LANES]; 3];
         let mut check = [A::ZERO; LANES];
@@ -159,7 +160,7 @@ impl<A: Accumulator> LaneStates<A> {
             max: self.max[lane],
             center: self.center[lane],
             offset: self.offset[lane],
-            factors: [self.factors[0][lane], self.factors[1][lane]],
+            factors: at(&self.factors, lane),
             broken: self.broken,
         }
     }

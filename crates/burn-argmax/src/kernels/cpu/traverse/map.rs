@@ -107,7 +107,7 @@ fn map_to<T, S, L, O, const SUMS: usize, const STATE: usize>(
 }
 
 vectorized! {
-    fn map_rows<T, S, L, O, const SUMS: usize, const STATE: usize>(
+    pub(super) fn map_rows<T, S, L, O, const SUMS: usize, const STATE: usize>(
         out: &mut [S],
         source: L,
         n: usize,
@@ -122,15 +122,15 @@ vectorized! {
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
         if n < LANES {
-            specialized!(fma, op, map_short::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
+            specialized!(fma, map_short::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
         } else {
-            specialized!(fma, op, map_each::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
+            specialized!(fma, map_each::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
         }
     }
 }
 
 #[inline(always)]
-fn map_each<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn map_each<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     out: &mut [S],
     source: L,
     n: usize,
@@ -148,12 +148,12 @@ fn map_each<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool, 
         let state = LineState::new(op, *state, grad.widen());
         let distances = IndexDistances::new(0, state);
         let source = source.part(row * n, n);
-        map_row::<T, _, _, _, O, SUMS, STATE, FMA, FLAT>(out, source, distances, state, op);
+        map_row::<T, _, _, _, O, SUMS, STATE, FMA>(out, source, distances, state, op);
     }
 }
 
 #[inline(always)]
-fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     out: &mut [S],
     source: L,
     n: usize,
@@ -183,7 +183,7 @@ fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool,
         for (grad, upstream) in grad.iter_mut().zip(grads) {
             *grad = upstream.widen();
         }
-        map_transposed::<_, O, SUMS, STATE, FMA, FLAT>(columns, index_of, entries, grad, op);
+        map_transposed::<_, O, SUMS, STATE, FMA>(columns, index_of, entries, grad, op);
         transposer.transpose_back(out, n);
     }
 }

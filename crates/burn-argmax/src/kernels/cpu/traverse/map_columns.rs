@@ -17,23 +17,34 @@ pub(super) trait SlotCoordinate<A, S>: Copy + Sync {
     /// Whether it is the place in the line.
     const IS_INDEX: bool;
 
-    /// Of element `row` of neighboring lines.
-    fn across(self, row: usize, slots: &[S; LANES]) -> [A; LANES];
+    /// Those of one table.
+    fn of_table(self, _outer: usize) -> Self {
+        self
+    }
+
+    /// Those of elements from one on.
+    #[inline(always)]
+    fn part(self, _start: usize) -> Self {
+        self
+    }
+
+    /// Of element `row` of neighboring lines, in this place.
+    fn across(self, row: usize, place: usize, slots: &[S; LANES]) -> [A; LANES];
 
     /// The same of the last few lines, and anything beyond them.
-    fn across_tail(self, row: usize, slots: &[S]) -> [A; LANES];
+    fn across_tail(self, row: usize, place: usize, slots: &[S]) -> [A; LANES];
 }
 
 impl<A: Accumulator, S> SlotCoordinate<A, S> for Index {
     const IS_INDEX: bool = true;
 
     #[inline(always)]
-    fn across(self, row: usize, _slots: &[S; LANES]) -> [A; LANES] {
+    fn across(self, row: usize, _place: usize, _slots: &[S; LANES]) -> [A; LANES] {
         [A::from_i32(row as i32); LANES]
     }
 
     #[inline(always)]
-    fn across_tail(self, row: usize, _slots: &[S]) -> [A; LANES] {
+    fn across_tail(self, row: usize, _place: usize, _slots: &[S]) -> [A; LANES] {
         [A::from_i32(row as i32); LANES]
     }
 }
@@ -46,12 +57,12 @@ impl<T: Element> SlotCoordinate<T::Accumulator, T> for Slots {
     const IS_INDEX: bool = false;
 
     #[inline(always)]
-    fn across(self, _row: usize, slots: &[T; LANES]) -> [T::Accumulator; LANES] {
+    fn across(self, _row: usize, _place: usize, slots: &[T; LANES]) -> [T::Accumulator; LANES] {
         widened(slots)
     }
 
     #[inline(always)]
-    fn across_tail(self, _row: usize, slots: &[T]) -> [T::Accumulator; LANES] {
+    fn across_tail(self, _row: usize, _place: usize, slots: &[T]) -> [T::Accumulator; LANES] {
         filled_up(slots)
     }
 }
@@ -92,7 +103,9 @@ pub(super) fn map_columns<T, S, L, C, O, const SUMS: usize, const STATE: usize>(
             let counted = states.iter().map(|states| states.counted_from(first));
             (states, row) = (counted.collect(), 0);
         }
-        let source = source.part((outer * n + first) * inner, out.len());
+        let start = (outer * n + first) * inner;
+        let source = source.part(start, out.len());
+        let coordinate = coordinate.of_table(outer).part(start);
         map_tile(out, source, inner, &states, coordinate, op, row);
     });
 }
@@ -148,22 +161,12 @@ vectorized! {
         O: LineOp<T::Accumulator, SUMS, STATE>,
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-        specialized!(fma, op, fill_tile::<T, S, L, C, O, SUMS, STATE>(out, source, inner, states, coordinate, op, first));
+        specialized!(fma, fill_tile::<T, S, L, C, O, SUMS, STATE>(out, source, inner, states, coordinate, op, first));
     }
 }
 
 #[inline(always)]
-fn fill_tile<
-    T,
-    S,
-    L,
-    C,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
->(
+fn fill_tile<T, S, L, C, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     out: &mut [S],
     source: L,
     inner: usize,
@@ -180,17 +183,19 @@ fn fill_tile<
 {
     for (block, out) in out.chunks_mut(MAPPED_ROWS * inner).enumerate() {
         let source = source.part(block * MAPPED_ROWS * inner, out.len());
+        let coordinate = coordinate.part(block * MAPPED_ROWS * inner);
         let first = first + block * MAPPED_ROWS;
         let height = out.len() / inner;
         for (vector, states) in states.iter().enumerate() {
             let place = vector * LANES;
             let source = source.part(place, out.len() - place);
+            let coordinate = coordinate.part(place);
             let out = &mut out[place..];
             let width = LANES.min(inner - place);
             let rows = first..first + height;
             // A loop of a known length is unrolled, and the states stay in registers.
             match (states.broken, width == LANES && height == MAPPED_ROWS) {
-                (false, true) => fill::<T, S, L, C, O, SUMS, STATE, FMA, FLAT, false>(
+                (false, true) => fill::<T, S, L, C, O, SUMS, STATE, FMA, false>(
                     out,
                     source,
                     first..first + MAPPED_ROWS,
@@ -200,10 +205,10 @@ fn fill_tile<
                     coordinate,
                     op,
                 ),
-                (false, false) => fill::<T, S, L, C, O, SUMS, STATE, FMA, FLAT, false>(
+                (false, false) => fill::<T, S, L, C, O, SUMS, STATE, FMA, false>(
                     out, source, rows, inner, width, states, coordinate, op,
                 ),
-                (true, _) => fill::<T, S, L, C, O, SUMS, STATE, FMA, FLAT, true>(
+                (true, _) => fill::<T, S, L, C, O, SUMS, STATE, FMA, true>(
                     out, source, rows, inner, width, states, coordinate, op,
                 ),
             }
@@ -217,18 +222,7 @@ fn fill_tile<
     clippy::too_many_arguments,
     reason = "a struct of them would be made and taken apart in the innermost loop"
 )]
-fn fill<
-    T,
-    S,
-    L,
-    C,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
-    const BROKEN: bool,
->(
+fn fill<T, S, L, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, const BROKEN: bool>(
     out: &mut [S],
     source: L,
     rows: Range<usize>,
@@ -249,7 +243,7 @@ fn fill<
         for lane in 0..LANES {
             let state = states.lane(lane);
             let distance = coordinates[lane].sub(state.center);
-            mapped[lane] = op.map::<FMA, FLAT, BROKEN>(state, values[lane], distance);
+            mapped[lane] = op.map::<FMA, BROKEN>(state, values[lane], distance);
         }
         mapped
     };
@@ -259,14 +253,14 @@ fn fill<
             let out = &mut out[place..].as_chunks_mut().0[0];
             source.prefetch(place, out, AHEAD / MAPPED_ROWS);
             let values = source.chunk(place, out);
-            let mapped = mapped(values, coordinate.across(row, out));
+            let mapped = mapped(values, coordinate.across(row, place, out));
             for lane in 0..LANES {
                 out[lane].put(T::narrow(mapped[lane]));
             }
         } else {
             let out = &mut out[place..][..width];
             let values = source.part(place, width).tail(0, out);
-            let mapped = mapped(values, coordinate.across_tail(row, out));
+            let mapped = mapped(values, coordinate.across_tail(row, place, out));
             for (out, value) in out.iter_mut().zip(mapped) {
                 out.put(T::narrow(value));
             }

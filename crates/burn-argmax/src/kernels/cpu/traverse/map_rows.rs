@@ -187,17 +187,7 @@ fn less<A: Accumulator>(mut values: [A; LANES], center: A) -> [A; LANES] {
 
 /// The map of a part of a row.
 #[inline(always)]
-pub(super) fn map_row<
-    T,
-    S,
-    L,
-    D,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
->(
+pub(super) fn map_row<T, S, L, D, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     out: &mut [S],
     source: L,
     distances: D,
@@ -211,25 +201,14 @@ pub(super) fn map_row<
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
     if state.broken {
-        fill::<T, S, L, D, O, SUMS, STATE, FMA, FLAT, true>(out, source, distances, state, op);
+        fill::<T, S, L, D, O, SUMS, STATE, FMA, true>(out, source, distances, state, op);
     } else {
-        fill::<T, S, L, D, O, SUMS, STATE, FMA, FLAT, false>(out, source, distances, state, op);
+        fill::<T, S, L, D, O, SUMS, STATE, FMA, false>(out, source, distances, state, op);
     }
 }
 
 #[inline(always)]
-fn fill<
-    T,
-    S,
-    L,
-    D,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
-    const BROKEN: bool,
->(
+fn fill<T, S, L, D, O, const SUMS: usize, const STATE: usize, const FMA: bool, const BROKEN: bool>(
     out: &mut [S],
     source: L,
     mut distances: D,
@@ -249,7 +228,7 @@ fn fill<
         let distances = distances.next(out);
         let values = source.chunk(index * LANES, out);
         for lane in 0..LANES {
-            let value = op.map::<FMA, FLAT, BROKEN>(state, values[lane], distances[lane]);
+            let value = op.map::<FMA, BROKEN>(state, values[lane], distances[lane]);
             out[lane].put(T::narrow(value));
         }
     }
@@ -258,7 +237,7 @@ fn fill<
         let values = source.tail(start, tail);
         let mut mapped = [T::Accumulator::ZERO; LANES];
         for lane in 0..LANES {
-            mapped[lane] = op.map::<FMA, FLAT, BROKEN>(state, values[lane], distances[lane]);
+            mapped[lane] = op.map::<FMA, BROKEN>(state, values[lane], distances[lane]);
         }
         for (out, value) in tail.iter_mut().zip(mapped) {
             out.put(T::narrow(value));
@@ -282,6 +261,6 @@ vectorized! {
         O: LineOp<T::Accumulator, SUMS, STATE>,
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-        specialized!(fma, op, map_row::<T, S, L, D, O, SUMS, STATE>(out, source, distances, state, op));
+        specialized!(fma, map_row::<T, S, L, D, O, SUMS, STATE>(out, source, distances, state, op));
     }
 }

@@ -1,5 +1,6 @@
 //! How lines are walked: memory, maxima and their places, tails, what is read ahead, and tasks.
 
+mod bins;
 mod block;
 mod column_block;
 mod columns;
@@ -10,6 +11,8 @@ mod map;
 mod map_columns;
 mod map_rows;
 mod narrow_columns;
+mod normalize;
+mod over;
 mod peaks;
 mod pieces;
 mod reduce;
@@ -18,11 +21,14 @@ mod rows;
 mod transposed_rows;
 mod window;
 
+pub(super) use bins::Bins;
 pub(super) use block::{Block, peak_of};
 pub(super) use coordinate::{Coordinate, Index};
-pub(super) use line_op::{LaneStates, LineOp, LineState, Partial, Partials, finite_max};
+pub(super) use line_op::{FACTORS, LaneStates, LineOp, LineState, Partial, Partials, finite_max};
 pub(super) use map::{map, map_in_place};
 pub(super) use map_rows::{Here, Slot, Source};
+pub(super) use normalize::normalize;
+pub(super) use over::{map_over, map_over_in_place, reduce_over};
 pub(super) use peaks::{
     ColumnPeaks, fill_columns, long_peaks, peak_indices, row_peak, short_row_indices,
 };
@@ -30,4 +36,4 @@ pub(super) use pieces::{Part, parts, pieces, reduce_pieces};
 pub(super) use reduce::reduce;
 pub(super) use reduce_map::reduce_and_map;
 pub(super) use transposed_rows::{Transposer, nan_or_peak_transposed};
-pub(super) use window::{map_windows, map_windows_in_place, reduce_windows};
+pub(super) use window::{map_windows, map_windows_in_place, outside_masked, reduce_windows};

@@ -91,7 +91,7 @@ where
 
 vectorized! {
     /// `states` is empty where it is not kept.
-    fn reduce_rows<T, O, const SUMS: usize, const STATE: usize>(
+    pub(super) fn reduce_rows<T, O, const SUMS: usize, const STATE: usize>(
         values: &[T],
         n: usize,
         op: O,
@@ -103,15 +103,15 @@ vectorized! {
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
         if n <= GROUPED {
-            specialized!(fma, op, reduce_together::<T, O, SUMS, STATE>(values, n, op, results, states));
+            specialized!(fma, reduce_together::<T, O, SUMS, STATE>(values, n, op, results, states));
         } else {
-            specialized!(fma, op, reduce_each::<T, O, SUMS, STATE>(values, n, op, results, states));
+            specialized!(fma, reduce_each::<T, O, SUMS, STATE>(values, n, op, results, states));
         }
     }
 }
 
 #[inline(always)]
-fn reduce_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn reduce_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     values: &[T],
     n: usize,
     op: O,
@@ -125,8 +125,7 @@ fn reduce_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, con
     let mut top = Top::NONE;
     for (row, result) in results.iter_mut().enumerate() {
         let (row, later) = values[row * n..].split_at(n);
-        let partial =
-            reduce_row::<T, _, O, SUMS, STATE, FMA, FLAT>(row, later, &mut top, Index, op, 0);
+        let partial = reduce_row::<T, _, O, SUMS, STATE, FMA>(row, later, &mut top, Index, op, 0);
         let (value, entries) = O::finish::<T>(partial);
         *result = value;
         if let Some(state) = states.next() {
@@ -136,7 +135,7 @@ fn reduce_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, con
 }
 
 #[inline(always)]
-fn reduce_together<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn reduce_together<T, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     values: &[T],
     n: usize,
     op: O,
@@ -151,9 +150,9 @@ fn reduce_together<T, O, const SUMS: usize, const STATE: usize, const FMA: bool,
     for (values, results) in values.chunks(LANES * n).zip(results.chunks_mut(LANES)) {
         let partials = if n < SHORT {
             let columns = transposer.transpose(values, n);
-            reduce_transposed::<_, O, SUMS, STATE, FMA, FLAT>(columns, index_of, op)
+            reduce_transposed::<_, O, SUMS, STATE, FMA>(columns, index_of, op)
         } else {
-            reduce_group::<T, O, SUMS, STATE, FMA, FLAT>(values, n, op)
+            reduce_group::<T, O, SUMS, STATE, FMA>(values, n, op)
         };
         let (finished, entries) = O::finish_each::<T>(&partials);
         results.copy_from_slice(&finished[..results.len()]);

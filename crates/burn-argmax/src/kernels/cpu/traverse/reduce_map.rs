@@ -181,15 +181,15 @@ vectorized! {
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
         if n < SHORT {
-            specialized!(fma, op, work_on_short::<T, O, SUMS, STATE>(values, grad, n, op));
+            specialized!(fma, work_on_short::<T, O, SUMS, STATE>(values, grad, n, op));
         } else {
-            specialized!(fma, op, work_on_each::<T, O, SUMS, STATE>(values, grad, n, op));
+            specialized!(fma, work_on_each::<T, O, SUMS, STATE>(values, grad, n, op));
         }
     }
 }
 
 #[inline(always)]
-fn work_on_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn work_on_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     values: &[T],
     grad: &mut [T],
     n: usize,
@@ -201,14 +201,8 @@ fn work_on_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, co
     let mut top = Top::NONE;
     for (row, grad) in grad.chunks_exact_mut(n).enumerate() {
         let (row, later) = values[row * n..].split_at(n);
-        let mut partial = reduce_row::<T, _, O, SUMS, STATE, FMA, FLAT>(
-            row,
-            later,
-            &mut top,
-            Values(grad),
-            op,
-            0,
-        );
+        let mut partial =
+            reduce_row::<T, _, O, SUMS, STATE, FMA>(row, later, &mut top, Values(grad), op, 0);
         let mut upstream = T::ONE;
         if partial.is_broken() {
             if clear_masked(row.iter(), grad.iter_mut()) {
@@ -219,12 +213,12 @@ fn work_on_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, co
         let (_, state) = O::finish::<T>(partial);
         let state = LineState::new(op, state, upstream.widen());
         let distances = SlotDistances::new(state);
-        map_row::<T, _, _, _, O, SUMS, STATE, FMA, FLAT>(grad, row, distances, state, op);
+        map_row::<T, _, _, _, O, SUMS, STATE, FMA>(grad, row, distances, state, op);
     }
 }
 
 #[inline(always)]
-fn work_on_short<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn work_on_short<T, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     values: &[T],
     grad: &mut [T],
     n: usize,
@@ -237,11 +231,8 @@ fn work_on_short<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, c
     for (grad, values) in grad.chunks_mut(LANES * n).zip(values.chunks(LANES * n)) {
         let columns = transposer.transpose(values, n);
         let mut coordinates = &*upstream.transpose(grad, n);
-        let mut partials = reduce_transposed::<_, O, SUMS, STATE, FMA, FLAT>(
-            columns,
-            |place| coordinates[place],
-            op,
-        );
+        let mut partials =
+            reduce_transposed::<_, O, SUMS, STATE, FMA>(columns, |place| coordinates[place], op);
         let mut ones = [T::Accumulator::ONE; LANES];
         if partials.are_broken() {
             let rows = values.chunks_exact(n).zip(grad.chunks_exact_mut(n));
@@ -251,14 +242,14 @@ fn work_on_short<T, O, const SUMS: usize, const STATE: usize, const FMA: bool, c
                 }
             }
             coordinates = upstream.transpose(grad, n);
-            partials = reduce_transposed::<_, O, SUMS, STATE, FMA, FLAT>(
+            partials = reduce_transposed::<_, O, SUMS, STATE, FMA>(
                 columns,
                 |place| coordinates[place],
                 op,
             );
         }
         let (_, state) = O::finish_each::<T>(&partials);
-        map_transposed::<_, O, SUMS, STATE, FMA, FLAT>(
+        map_transposed::<_, O, SUMS, STATE, FMA>(
             columns,
             |place| coordinates[place],
             state,

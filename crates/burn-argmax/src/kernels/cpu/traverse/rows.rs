@@ -28,12 +28,12 @@ vectorized! {
         O: LineOp<T::Accumulator, SUMS, STATE>,
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-        specialized!(fma, op, reduce_alone::<T, C, O, SUMS, STATE>(piece, coordinate, op, start))
+        specialized!(fma, reduce_alone::<T, C, O, SUMS, STATE>(piece, coordinate, op, start))
     }
 }
 
 #[inline(always)]
-fn reduce_alone<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn reduce_alone<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     piece: &[T],
     coordinate: C,
     op: O,
@@ -45,7 +45,7 @@ where
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
     let mut top = Top::NONE;
-    reduce_row::<T, C, O, SUMS, STATE, FMA, FLAT>(piece, &[], &mut top, coordinate, op, start)
+    reduce_row::<T, C, O, SUMS, STATE, FMA>(piece, &[], &mut top, coordinate, op, start)
 }
 
 /// Reduces a row, or a piece of one that begins in place `start` of it.
@@ -53,15 +53,7 @@ where
 /// `top` is what has been seen of its first block, and becomes what has been seen of the first of
 /// `later`, which is reduced next: memory is read while weights are computed.
 #[inline(always)]
-pub(super) fn reduce_row<
-    T,
-    C,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
->(
+pub(super) fn reduce_row<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     row: &[T],
     later: &[T],
     top: &mut Top<T::Accumulator>,
@@ -87,25 +79,30 @@ where
         let block = Block::new(block);
         let (max, place) = top.peak_of(block);
         *top = Top::NONE;
+        // About the peak of the block, since the largest of all may be far from all that weighs.
+        let center = match max == T::Accumulator::NEG_INFINITY {
+            true => total.center,
+            false => coordinate.at(start + place),
+        };
         if max.to_f64() > total.max {
-            total = total.raised(max.to_f64(), coordinate.at(start + place), op);
+            total = total.raised(max.to_f64(), center, op);
         }
-        let sums = sum_block::<T, C, O, SUMS, STATE, FMA, FLAT>(
-            block, later, top, coordinate, &total, op, start,
-        );
-        total.add(sums);
+        let about = [total.max, center];
+        let sums =
+            sum_block::<T, C, O, SUMS, STATE, FMA>(block, later, top, coordinate, about, op, start);
+        total.add(O::moved::<f64, false>(sums, 1.0, center - total.center));
     }
     total
 }
 
-/// The sums of a block that begins in place `start`, about the maximum of `about`.
+/// The sums of a block that begins in place `start`, about a maximum and a coordinate.
 #[inline(always)]
-fn sum_block<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool, const FLAT: bool>(
+fn sum_block<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     block: Block<T>,
     later: &[T],
     top: &mut Top<T::Accumulator>,
     coordinate: C,
-    about: &Partial<SUMS>,
+    [max, center]: [f64; 2],
     op: O,
     start: usize,
 ) -> [f64; SUMS]
@@ -114,8 +111,8 @@ where
     C: Coordinate<T::Accumulator>,
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
-    let max = [finite_max(T::Accumulator::from_f64(about.max)); LANES];
-    let center = T::Accumulator::from_f64(about.center - coordinate.origin(start));
+    let max = [finite_max(T::Accumulator::from_f64(max)); LANES];
+    let center = T::Accumulator::from_f64(center - coordinate.origin(start));
     let mut sums = [[T::Accumulator::ZERO; LANES]; SUMS];
     let mut next = coordinate.begin(center);
     let groups = block.chunks.as_chunks::<GROUP>().0.iter();
@@ -129,7 +126,7 @@ where
             prefetch(&later[chunk], AHEAD);
             raise(&mut raised, widened(&later[chunk]));
             let distances = coordinate.distances(&mut next, place, center);
-            op.observe::<FMA, FLAT>(&mut group, widened(&chunks[chunk]), max, distances);
+            op.observe::<FMA>(&mut group, widened(&chunks[chunk]), max, distances);
             place += LANES;
         }
         top.observe(raised);
@@ -139,7 +136,7 @@ where
         let mut group = [[T::Accumulator::ZERO; LANES]; SUMS];
         for chunk in chunks {
             let distances = coordinate.distances(&mut next, place, center);
-            op.observe::<FMA, FLAT>(&mut group, widened(chunk), max, distances);
+            op.observe::<FMA>(&mut group, widened(chunk), max, distances);
             place += LANES;
         }
         add(&mut sums, group);
@@ -147,7 +144,7 @@ where
     if let Some(tail) = block.tail {
         let count = block.len - (place - start);
         let distances = coordinate.last_distances(&next, place, count, center);
-        op.observe::<FMA, FLAT>(&mut sums, tail, max, distances);
+        op.observe::<FMA>(&mut sums, tail, max, distances);
     }
     sums.map(total)
 }

@@ -95,14 +95,7 @@ fn maxima<A: Accumulator>(columns: &[[A; LANES]]) -> [A; LANES] {
 
 /// The sums of each row.
 #[inline(always)]
-pub(super) fn reduce_transposed<
-    A,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
->(
+pub(super) fn reduce_transposed<A, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     columns: &[[A; LANES]],
     coordinates: impl Fn(usize) -> [A; LANES],
     op: O,
@@ -128,21 +121,14 @@ where
         for lane in 0..LANES {
             distances[lane] = distances[lane].sub(center[lane]);
         }
-        op.observe::<FMA, FLAT>(&mut sums, *values, about, distances);
+        op.observe::<FMA>(&mut sums, *values, about, distances);
     }
     Partials::new(max, center, sums)
 }
 
 /// The map of each row, in the place of its values.
 #[inline(always)]
-pub(super) fn map_transposed<
-    A,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
->(
+pub(super) fn map_transposed<A, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     columns: &mut [[A; LANES]],
     coordinates: impl Fn(usize) -> [A; LANES],
     state: [[A; LANES]; STATE],
@@ -154,22 +140,14 @@ pub(super) fn map_transposed<
 {
     let states = LaneStates::new(op, state, grad);
     if states.broken {
-        fill::<A, O, SUMS, STATE, FMA, FLAT, true>(columns, coordinates, &states, op);
+        fill::<A, O, SUMS, STATE, FMA, true>(columns, coordinates, &states, op);
     } else {
-        fill::<A, O, SUMS, STATE, FMA, FLAT, false>(columns, coordinates, &states, op);
+        fill::<A, O, SUMS, STATE, FMA, false>(columns, coordinates, &states, op);
     }
 }
 
 #[inline(always)]
-fn fill<
-    A,
-    O,
-    const SUMS: usize,
-    const STATE: usize,
-    const FMA: bool,
-    const FLAT: bool,
-    const BROKEN: bool,
->(
+fn fill<A, O, const SUMS: usize, const STATE: usize, const FMA: bool, const BROKEN: bool>(
     columns: &mut [[A; LANES]],
     coordinates: impl Fn(usize) -> [A; LANES],
     states: &LaneStates<A>,
@@ -183,7 +161,7 @@ fn fill<
         for lane in 0..LANES {
             let state = states.lane(lane);
             let distance = coordinates[lane].sub(state.center);
-            values[lane] = op.map::<FMA, FLAT, BROKEN>(state, values[lane], distance);
+            values[lane] = op.map::<FMA, BROKEN>(state, values[lane], distance);
         }
     }
 }

@@ -96,6 +96,30 @@ pub(crate) fn map_windows_in_place<T, O, const SUMS: usize, const STATE: usize>(
     mapped.put(values, lines);
 }
 
+/// The values, and masks outside of the window of every line. In a line that a NaN or `+inf` leaves
+/// without a maximum nothing is outside.
+pub(crate) fn outside_masked<T: Element>(values: &[T], lines: Lines, radius: usize) -> Vec<T> {
+    let peaks = peak_indices(values, lines);
+    let mask = T::narrow(T::Accumulator::NEG_INFINITY);
+    let mut masked = vec![mask; values.len()];
+    let tables = masked.chunks_mut(lines.table()).enumerate();
+    share(tables, values.len(), |(table, masked)| {
+        let values = &values[table * lines.table()..][..lines.table()];
+        let peaks = &peaks[table * lines.inner..][..lines.inner];
+        for (column, &peak) in peaks.iter().enumerate() {
+            let highest = values[peak * lines.inner + column].widen().to_f64();
+            let places = match highest < f64::INFINITY {
+                true => window(peak, radius, lines.n),
+                false => 0..lines.n,
+            };
+            for place in places.map(|index| index * lines.inner + column) {
+                masked[place] = values[place];
+            }
+        }
+    });
+    masked
+}
+
 /// The map of the window of every line.
 struct Mapped<T> {
     /// For some lines at a time: the places of the window of each, and the map there, one after the

@@ -7,7 +7,7 @@ use super::{
     super::{
         bits::magnitude,
         operator::{Entry, Map, Types, Walk},
-        softmax::Slope,
+        weights::Slope,
     },
     AXES, SpatialMoments,
     raster::Position,

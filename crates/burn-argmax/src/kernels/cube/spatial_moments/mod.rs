@@ -13,7 +13,7 @@ use burn_core::{backend::TensorMetadata, tensor::Shape};
 use burn_cubecl::{cubecl, ops::reshape, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-use super::{launch::Inputs, lines::Lines, operator::Counts, softmax::Weights};
+use super::{launch::Inputs, lines::Lines, operator::Counts, weights::Weights};
 use crate::{
     ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len},
     weighting,
@@ -109,9 +109,9 @@ pub(crate) fn spatial_moments_backward(
     let shape = heatmaps.shape();
     let mut maps = Maps::new("spatial_moments_backward", heatmaps);
     let lines = &mut maps.lines;
-    let (accumulator, dtype) = (lines.accumulator, lines.dtype);
+    let accumulator = lines.accumulator;
     lines.admit("state", &state, spatial_state_len(covariance), accumulator);
-    lines.admit("grad", &grad, spatial_moments_len(covariance), dtype);
+    lines.admit("grad", &grad, spatial_moments_len(covariance), accumulator);
     let op = maps.op(covariance, weights);
     let gradient = maps
         .lines

@@ -7,7 +7,7 @@ use super::{
     super::{
         bits::Kind,
         operator::{Entry, Finished, Reduction, Types, Walk},
-        softmax::Weights,
+        weights::Weights,
     },
     AXES, PAIRS, SpatialMoments,
     raster::{Position, Raster},

@@ -30,30 +30,31 @@ struct Slope<A> {
     mean: f64,
     /// `rate / sum`.
     scale: A,
-    /// Whether the map has no softmax, or its upstream gradient is not finite.
+    /// Whether the map has no weights, or too small ones, or its upstream gradient is not finite.
     broken: bool,
     /// Whether all of its upstream gradient is exactly 0.
     none: bool,
 }
 
 impl<A: Accumulator> Slope<A> {
-    fn new<T: Element<Accumulator = A>>(state: &[A], grad: &[T], rate: f64) -> Self {
+    fn new(state: &[A], grad: &[A], rate: f64) -> Self {
         let at = |entry: usize| state[entry].to_f64();
         let mut second = [0.0; PAIRS.len()];
         let mut mean = 0.0;
         for (entry, grad) in grad[AXES..].iter().enumerate() {
-            second[entry] = grad.widen().to_f64();
+            second[entry] = grad.to_f64();
             mean += second[entry] * at(2 + 2 * AXES + entry);
         }
-        let finite = |grad: &T| grad.widen().to_f64().is_finite();
+        let finite = |number: &A| number.to_f64().is_finite();
+        let scale = A::from_f64(rate / at(1));
         Self {
             max: state[0],
-            scale: A::from_f64(rate / at(1)),
-            broken: at(1).is_nan() || !grad.iter().all(finite),
-            none: grad.iter().all(|grad| *grad == T::ZERO),
+            scale,
+            broken: !finite(&scale) || !grad.iter().all(finite),
+            none: grad.iter().all(|grad| *grad == A::ZERO),
             center: std::array::from_fn(|axis| at(2 + axis) as i64),
             offset: std::array::from_fn(|axis| at(2 + AXES + axis)),
-            first: std::array::from_fn(|axis| grad[axis].widen().to_f64()),
+            first: std::array::from_fn(|axis| grad[axis].to_f64()),
             second,
             mean,
         }
@@ -76,7 +77,7 @@ impl<A: Accumulator> Slope<A> {
     /// The slope at a value, at this distance from the mean along the row. Its growth comes first:
     /// where it is 0, the product stays 0 however large beta is.
     #[inline(always)]
-    fn at<W: Weights<A>, const FMA: bool, const FLAT: bool, const BROKEN: bool>(
+    fn at<W: Weights<A>, const FMA: bool, const BROKEN: bool>(
         &self,
         value: A,
         distance: A,
@@ -86,7 +87,7 @@ impl<A: Accumulator> Slope<A> {
         if BROKEN && (self.none || value == A::NEG_INFINITY) {
             return A::ZERO;
         }
-        let growth = weights.growth::<FMA, FLAT>(value, self.max);
+        let growth = weights.growth::<FMA>(value, self.max);
         let upstream = a.add(distance.mul(b.add(distance.mul(c))));
         growth.mul(upstream).mul(self.scale)
     }
@@ -95,7 +96,7 @@ impl<A: Accumulator> Slope<A> {
 /// What the gradient takes from every map, in turn.
 struct Slopes<'a, T: Element> {
     state: &'a [T::Accumulator],
-    grad: &'a [T],
+    grad: &'a [T::Accumulator],
     extent: Extent,
     covariance: bool,
 }
@@ -117,7 +118,7 @@ impl<T: Element> Slopes<'_, T> {
 pub(crate) fn backward<T: Element>(
     heatmaps: &[T],
     state: &[T::Accumulator],
-    grad: &[T],
+    grad: &[T::Accumulator],
     extent: Extent,
     covariance: bool,
     weighting: Weighting,
@@ -128,7 +129,7 @@ pub(crate) fn backward<T: Element>(
         extent,
         covariance,
     };
-    weighted!(weighting, weights => match extent.window(weighting) {
+    weighted!(T, weighting, weights => match extent.window(weighting) {
         None => {
             let fill = |out: &mut [_]| gradient(out, heatmaps, &slopes, weights);
             // SAFETY: `gradient` goes over all parts of all maps, and writes every element of each.
@@ -152,7 +153,7 @@ pub(crate) fn backward<T: Element>(
 pub(crate) fn backward_in_place<T: Element>(
     heatmaps: &mut [T],
     state: &[T::Accumulator],
-    grad: &[T],
+    grad: &[T::Accumulator],
     extent: Extent,
     covariance: bool,
     weighting: Weighting,
@@ -163,7 +164,7 @@ pub(crate) fn backward_in_place<T: Element>(
         extent,
         covariance,
     };
-    weighted!(weighting, weights => match extent.window(weighting) {
+    weighted!(T, weighting, weights => match extent.window(weighting) {
         None => gradient(heatmaps, Here, &slopes, weights),
         Some(radius) => {
             let elements = heatmaps.len();
@@ -243,13 +244,11 @@ vectorized! {
         if slope.broken {
             specialized!(
                 fma,
-                weights,
                 gradient_rows::<T, S, L, W, true>(out, heatmap, start, extent, slope, weights)
             );
         } else {
             specialized!(
                 fma,
-                weights,
                 gradient_rows::<T, S, L, W, false>(out, heatmap, start, extent, slope, weights)
             );
         }
@@ -257,7 +256,7 @@ vectorized! {
 }
 
 #[inline(always)]
-fn gradient_rows<T, S, L, W, const BROKEN: bool, const FMA: bool, const FLAT: bool>(
+fn gradient_rows<T, S, L, W, const BROKEN: bool, const FMA: bool>(
     out: &mut [S],
     heatmap: L,
     start: usize,
@@ -283,8 +282,7 @@ fn gradient_rows<T, S, L, W, const BROKEN: bool, const FMA: bool, const FLAT: bo
             let values = heatmap.chunk(index * LANES, out);
             for lane in 0..LANES {
                 let distance = distances[lane].sub(offset);
-                let value =
-                    slope.at::<W, FMA, FLAT, BROKEN>(values[lane], distance, upstream, weights);
+                let value = slope.at::<W, FMA, BROKEN>(values[lane], distance, upstream, weights);
                 out[lane].put(T::narrow(value));
             }
         }
@@ -294,7 +292,7 @@ fn gradient_rows<T, S, L, W, const BROKEN: bool, const FMA: bool, const FLAT: bo
             for lane in 0..LANES {
                 let distance = next[lane].sub(offset);
                 slopes[lane] =
-                    slope.at::<W, FMA, FLAT, BROKEN>(values[lane], distance, upstream, weights);
+                    slope.at::<W, FMA, BROKEN>(values[lane], distance, upstream, weights);
             }
             for (out, slope) in rest.iter_mut().zip(slopes) {
                 out.put(T::narrow(slope));

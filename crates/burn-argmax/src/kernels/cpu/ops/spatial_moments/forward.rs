@@ -96,9 +96,9 @@ pub(crate) fn forward<T: Element>(
     extent: Extent,
     covariance: bool,
     weighting: Weighting,
-) -> (Vec<T>, Vec<T::Accumulator>) {
+) -> (Vec<T::Accumulator>, Vec<T::Accumulator>) {
     let maps = extent.maps(heatmaps);
-    let sums = weighted!(weighting, weights => match extent.window(weighting) {
+    let sums = weighted!(T, weighting, weights => match extent.window(weighting) {
         None => sums_of_maps(heatmaps, extent, covariance, weights),
         Some(radius) => sums_of_windows(heatmaps, extent, radius, covariance, weights),
     });
@@ -153,16 +153,16 @@ fn sums_of_windows<T: Element, W: Weights<T::Accumulator>>(
     sums
 }
 
-fn finish<T: Element>(
+fn finish<A: Accumulator>(
     sums: Sums,
     extent: Extent,
     covariance: bool,
-    moments: &mut Vec<T>,
-    state: &mut Vec<T::Accumulator>,
+    moments: &mut Vec<A>,
+    state: &mut Vec<A>,
 ) {
     if sums.max == f64::NEG_INFINITY || !sums.sum.is_finite() || sums.sum == 0.0 {
-        moments.extend((0..spatial_moments_len(covariance)).map(|_| T::round(f64::NAN)));
-        state.extend((0..spatial_state_len(covariance)).map(|_| T::Accumulator::NAN));
+        moments.extend((0..spatial_moments_len(covariance)).map(|_| A::NAN));
+        state.extend((0..spatial_state_len(covariance)).map(|_| A::NAN));
         return;
     }
     let center = extent.position(sums.argmax).map(|c| c as f64);
@@ -174,14 +174,14 @@ fn finish<T: Element>(
         .take(if covariance { PAIRS.len() } else { 0 });
 
     // A large index may not fit the accumulator: the offset makes up for the rounding.
-    let narrow = center.map(T::Accumulator::from_f64);
+    let narrow = center.map(A::from_f64);
     let rounding = |axis: usize| center[axis] - narrow[axis].to_f64();
-    moments.extend((0..AXES).map(|axis| T::round(center[axis] + offset[axis])));
-    moments.extend(second.clone().map(T::round));
-    state.extend([sums.max, sums.sum].map(T::Accumulator::from_f64));
+    moments.extend((0..AXES).map(|axis| A::from_f64(center[axis] + offset[axis])));
+    moments.extend(second.clone().map(A::from_f64));
+    state.extend([sums.max, sums.sum].map(A::from_f64));
     state.extend(narrow);
-    state.extend((0..AXES).map(|axis| T::Accumulator::from_f64(offset[axis] + rounding(axis))));
-    state.extend(second.map(T::Accumulator::from_f64));
+    state.extend((0..AXES).map(|axis| A::from_f64(offset[axis] + rounding(axis))));
+    state.extend(second.map(A::from_f64));
 }
 
 vectorized! {
@@ -196,13 +196,11 @@ vectorized! {
         if covariance {
             specialized!(
                 fma,
-                weights,
                 reduce_body::<T, W, true>(piece, start, extent, weights)
             )
         } else {
             specialized!(
                 fma,
-                weights,
                 reduce_body::<T, W, false>(piece, start, extent, weights)
             )
         }
@@ -211,13 +209,7 @@ vectorized! {
 
 /// Reduces a piece of a map that starts at index `start` of it.
 #[inline(always)]
-fn reduce_body<
-    T: Element,
-    W: Weights<T::Accumulator>,
-    const COVARIANCE: bool,
-    const FMA: bool,
-    const FLAT: bool,
->(
+fn reduce_body<T: Element, W: Weights<T::Accumulator>, const COVARIANCE: bool, const FMA: bool>(
     piece: &[T],
     start: usize,
     extent: Extent,
@@ -230,21 +222,21 @@ fn reduce_body<
         if max.to_f64() > total.max {
             total = total.raised(max.to_f64(), start + place, extent, weights);
         }
-        let sums = sum_block::<T, W, COVARIANCE, FMA, FLAT>(block, start, extent, total, weights);
-        total.add(&sums);
+        // About the peak of the block, since the largest of all may be far from all that weighs.
+        let about = Sums {
+            max: total.max,
+            argmax: start + place,
+            ..Sums::EMPTY
+        };
+        let sums = sum_block::<T, W, COVARIANCE, FMA>(block, start, extent, about, weights);
+        total.add(&sums.raised(total.max, total.argmax, extent, weights));
     }
     total
 }
 
 /// The sums of the weights of a block that starts at index `start`, about the argmax of `total`.
 #[inline(always)]
-fn sum_block<
-    T: Element,
-    W: Weights<T::Accumulator>,
-    const COVARIANCE: bool,
-    const FMA: bool,
-    const FLAT: bool,
->(
+fn sum_block<T: Element, W: Weights<T::Accumulator>, const COVARIANCE: bool, const FMA: bool>(
     block: &[T],
     start: usize,
     extent: Extent,
@@ -264,10 +256,10 @@ fn sum_block<
         for chunk in chunks {
             prefetch(chunk, AHEAD);
             let distances = Index.distances(&mut next, 0, T::Accumulator::ZERO);
-            row.observe::<W, COVARIANCE, FMA, FLAT>(widened(chunk), distances, max, weights);
+            row.observe::<W, COVARIANCE, FMA>(widened(chunk), distances, max, weights);
         }
         if !rest.is_empty() {
-            row.observe::<W, COVARIANCE, FMA, FLAT>(filled_up(rest), next, max, weights);
+            row.observe::<W, COVARIANCE, FMA>(filled_up(rest), next, max, weights);
         }
 
         let y = T::Accumulator::from_i32(y as i32);
@@ -323,7 +315,7 @@ impl<A: Accumulator> Row<A> {
     };
 
     #[inline(always)]
-    fn observe<W: Weights<A>, const COVARIANCE: bool, const FMA: bool, const FLAT: bool>(
+    fn observe<W: Weights<A>, const COVARIANCE: bool, const FMA: bool>(
         &mut self,
         values: [A; LANES],
         distances: [A; LANES],
@@ -331,7 +323,7 @@ impl<A: Accumulator> Row<A> {
         weights: W,
     ) {
         for lane in 0..LANES {
-            let e = weights.weight::<FMA, FLAT>(values[lane], max);
+            let e = weights.weight::<FMA>(values[lane], max);
             let distance = distances[lane];
             self.sum[lane] = self.sum[lane].add(e);
             self.x[lane] = e.mul_add::<FMA>(distance, self.x[lane]);

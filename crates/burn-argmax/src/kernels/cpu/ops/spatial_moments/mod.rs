@@ -27,7 +27,7 @@ impl Extent {
         Self([*width, *height, *depth])
     }
 
-    fn len(self) -> usize {
+    pub(in crate::kernels::cpu::ops) fn len(self) -> usize {
         self.0.iter().product()
     }
 

@@ -1,0 +1,440 @@
+//! Divergences of maps from products of one line an axis, whose product is never in memory.
+
+use multiversion::target::target_cfg_f;
+
+use super::spatial_moments::Extent;
+use crate::{
+    kernels::cpu::{
+        Accumulator, Element, check_length,
+        log::{log, log_one_plus},
+        plan::{AHEAD, TASK},
+        share::share,
+        simd::{LANES, prefetch, total, vectorized},
+    },
+    losses::{Divergence, TINY},
+};
+
+/// The divergence of every map from the product of its lines, whose logarithms are one after the other,
+/// x first. NaN where a map has an entry that is no probability, or a line one that is not finite.
+pub(crate) fn forward<T: Element>(
+    maps: &[T],
+    log_lines: &[T::Accumulator],
+    extent: Extent,
+    divergence: Divergence,
+) -> Vec<T::Accumulator> {
+    let parts = Parts::new(maps, log_lines, extent);
+    let mut sums = vec![0.0; parts.count()];
+    share(sums.iter_mut().enumerate(), maps.len(), |(part, sum)| {
+        *sum = match divergence {
+            Divergence::KullbackLeibler => parts.sum::<KullbackLeibler>(part),
+            Divergence::JensenShannon => parts.sum::<JensenShannon>(part),
+        };
+    });
+    let losses = sums.chunks_exact(parts.of_a_map);
+    let losses = losses.map(|sums| T::Accumulator::from_f64(sums.iter().sum()));
+    losses.collect()
+}
+
+/// Its gradient for the maps. Exactly 0 where the upstream gradient is, and else NaN where the
+/// divergence is.
+pub(crate) fn backward<T: Element>(
+    maps: &[T],
+    log_lines: &[T::Accumulator],
+    grad: &[T::Accumulator],
+    extent: Extent,
+    divergence: Divergence,
+) -> Vec<T> {
+    let parts = Parts::new(maps, log_lines, extent);
+    let mut slopes = vec![T::ZERO; maps.len()];
+    let mut broken = vec![false; parts.count()];
+    let tasks = parts.slots(&mut slopes).zip(&mut broken).enumerate();
+    share(tasks, maps.len(), |(part, (slopes, broken))| {
+        let grad = grad[part / parts.of_a_map];
+        if grad != T::Accumulator::ZERO {
+            *broken = match divergence {
+                Divergence::KullbackLeibler => parts.map::<KullbackLeibler>(part, grad, slopes),
+                Divergence::JensenShannon => parts.map::<JensenShannon>(part, grad, slopes),
+            };
+        }
+    });
+    let maps = slopes.chunks_exact_mut(extent.len());
+    for (slopes, broken) in maps.zip(broken.chunks_exact(parts.of_a_map)) {
+        if broken.contains(&true) {
+            slopes.fill(T::round(f64::NAN));
+        }
+    }
+    slopes
+}
+
+/// Its gradient for the logarithms of the lines.
+pub(crate) fn lines_backward<T: Element>(
+    maps: &[T],
+    log_lines: &[T::Accumulator],
+    grad: &[T::Accumulator],
+    extent: Extent,
+    divergence: Divergence,
+) -> Vec<T::Accumulator> {
+    let parts = Parts::new(maps, log_lines, extent);
+    let mut sums = vec![vec![0.0; extent.0.iter().sum()]; parts.count()];
+    share(sums.iter_mut().enumerate(), maps.len(), |(part, sums)| {
+        if grad[part / parts.of_a_map] != T::Accumulator::ZERO {
+            match divergence {
+                Divergence::KullbackLeibler => parts.sum_lines::<KullbackLeibler>(part, sums),
+                Divergence::JensenShannon => parts.sum_lines::<JensenShannon>(part, sums),
+            }
+        }
+    });
+    let mut slopes = Vec::with_capacity(log_lines.len());
+    for (sums, grad) in sums.chunks_exact(parts.of_a_map).zip(grad) {
+        for entry in 0..sums[0].len() {
+            let sum: f64 = sums.iter().map(|sums| sums[entry]).sum();
+            let sum = if *grad == T::Accumulator::ZERO {
+                0.0
+            } else {
+                sum
+            };
+            slopes.push(T::Accumulator::from_f64(sum * grad.to_f64()));
+        }
+    }
+    slopes
+}
+
+/// What is summed over a map, of a probability, the one that it should be, and the logarithm of that.
+trait Term {
+    fn value<A: Accumulator, const FMA: bool>(p: A, q: A, log_q: A) -> A;
+
+    /// Along `p`.
+    fn slope<A: Accumulator, const FMA: bool>(p: A, q: A, log_q: A) -> A;
+
+    /// Along `log_q`.
+    fn slope_of_log<A: Accumulator, const FMA: bool>(p: A, q: A, log_q: A) -> A;
+}
+
+/// `p log((p + t) / (q + t))`.
+struct KullbackLeibler;
+
+impl KullbackLeibler {
+    /// `log((p + t) / (q + t))`.
+    #[inline(always)]
+    fn log_ratio<A: Accumulator, const FMA: bool>(p: A, log_q: A) -> A {
+        use std::f64::consts::LOG2_E;
+
+        let log_p = log::<A, FMA>(p.add(A::from_f64(TINY)));
+        // From the larger of q and t up.
+        let floor = A::from_f64(TINY.ln());
+        let above = log_q > floor;
+        let distance = if above {
+            floor.sub(log_q)
+        } else {
+            log_q.sub(floor)
+        };
+        let high = A::from_f64(LOG2_E);
+        let rest = distance.exp2::<FMA>(high, A::from_f64(LOG2_E - high.to_f64()));
+        let log_q = if above { log_q } else { floor };
+        log_p.sub(log_q.add(log_one_plus::<A, FMA>(rest)))
+    }
+}
+
+impl Term for KullbackLeibler {
+    #[inline(always)]
+    fn value<A: Accumulator, const FMA: bool>(p: A, _q: A, log_q: A) -> A {
+        p.mul(Self::log_ratio::<A, FMA>(p, log_q))
+    }
+
+    #[inline(always)]
+    fn slope<A: Accumulator, const FMA: bool>(p: A, _q: A, log_q: A) -> A {
+        let share = p.div(p.add(A::from_f64(TINY)));
+        Self::log_ratio::<A, FMA>(p, log_q).add(share)
+    }
+
+    #[inline(always)]
+    fn slope_of_log<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
+        let share = q.div(q.add(A::from_f64(TINY)));
+        A::ZERO.sub(p.mul(share))
+    }
+}
+
+/// `(p log(p / m) + q log(q / m)) / 2` about the middle `m`.
+struct JensenShannon;
+
+/// The middle, and how far p leans from it: `p = m (1 + lean)` and `q = m (1 - lean)`.
+#[inline(always)]
+fn middle<A: Accumulator, const FMA: bool>(p: A, q: A) -> (A, A) {
+    let half = A::from_f64(0.5);
+    let (p, q) = (p.mul(half), q.mul(half));
+    let middle = p.add(q).add(A::from_f64(TINY));
+    (middle, p.sub(q).div(middle))
+}
+
+/// `log(x / m)` for `x = m (1 + lean)`.
+#[inline(always)]
+fn log_ratio<A: Accumulator, const FMA: bool>(x: A, middle: A, lean: A) -> A {
+    // Where little is left of x, its distance from m does not tell how much.
+    let ratio = x.add(A::from_f64(TINY)).div(middle);
+    let (exponent, rest) = ratio.split_for_log();
+    let near = lean > A::from_f64(-0.5);
+    let log = log_one_plus::<A, FMA>(if near { lean } else { rest });
+    let exponent = if near { A::ZERO } else { exponent };
+    exponent.mul_add::<FMA>(A::from_f64(std::f64::consts::LN_2), log)
+}
+
+impl Term for JensenShannon {
+    #[inline(always)]
+    fn value<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
+        let (middle, lean) = middle::<A, FMA>(p, q);
+        let of_p = log_ratio::<A, FMA>(p, middle, lean);
+        let of_q = log_ratio::<A, FMA>(q, middle, A::ZERO.sub(lean));
+        let far = q.mul_add::<FMA>(of_q, p.mul(of_p));
+
+        // The two are nearly opposite where p and q are nearly equal: there their sum is m times
+        // lean^2 + lean^4 / 6 + lean^6 / 15 + ...
+        let square = lean.mul(lean);
+        let limit = A::from_f64(0.25);
+        let is_near = square < limit;
+        let small = if is_near { square } else { limit };
+        let mut series = A::ZERO;
+        for power in (1..=A::ENTROPY_TERMS).rev() {
+            let coefficient = A::from_f64(1.0 / (power * (2 * power - 1)) as f64);
+            series = series.mul_add::<FMA>(small, coefficient);
+        }
+        let near = middle.mul(small.mul(series));
+        (if is_near { near } else { far }).mul(A::from_f64(0.5))
+    }
+
+    #[inline(always)]
+    fn slope<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
+        let (middle, lean) = middle::<A, FMA>(p, q);
+        log_ratio::<A, FMA>(p, middle, lean).mul(A::from_f64(0.5))
+    }
+
+    #[inline(always)]
+    fn slope_of_log<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
+        let (middle, lean) = middle::<A, FMA>(p, q);
+        let slope = log_ratio::<A, FMA>(q, middle, A::ZERO.sub(lean));
+        q.mul(slope).mul(A::from_f64(0.5))
+    }
+}
+
+/// Maps in parts of some rows, each for one task.
+struct Parts<'a, T: Element> {
+    maps: &'a [T],
+    extent: Extent,
+    log_lines: &'a [T::Accumulator],
+    /// Their powers.
+    lines: Vec<T::Accumulator>,
+    /// Rows of a part, and parts of a map.
+    rows: usize,
+    of_a_map: usize,
+}
+
+/// One row of a map, and what of the lines belongs to it.
+struct Row<'a, T: Element> {
+    y: usize,
+    z: usize,
+    values: &'a [T],
+    line: &'a [T::Accumulator],
+    log_line: &'a [T::Accumulator],
+    /// The product of the entries of the other lines, and its logarithm.
+    factor: T::Accumulator,
+    log_factor: T::Accumulator,
+}
+
+impl<'a, T: Element> Parts<'a, T> {
+    fn new(maps: &'a [T], log_lines: &'a [T::Accumulator], extent: Extent) -> Self {
+        let [width, height, depth] = extent.0;
+        let count = maps.len() / extent.len();
+        check_length("heatmaps", maps.len(), count * extent.len());
+        check_length("lines", log_lines.len(), count * (width + height + depth));
+        let power = |log: &T::Accumulator| T::Accumulator::from_f64(log.to_f64().exp());
+        let rows = TASK.div_ceil(width).min(height * depth);
+        Self {
+            maps,
+            extent,
+            log_lines,
+            lines: log_lines.iter().map(power).collect(),
+            rows,
+            of_a_map: (height * depth).div_ceil(rows),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.maps.len() / self.extent.len() * self.of_a_map
+    }
+
+    /// The slots of every part.
+    fn slots<'s>(&self, slots: &'s mut [T]) -> impl Iterator<Item = &'s mut [T]> + use<'s, T> {
+        let length = self.rows * self.extent.0[0];
+        let maps = slots.chunks_exact_mut(self.extent.len());
+        maps.flat_map(move |map| map.chunks_mut(length))
+    }
+
+    fn rows(&self, part: usize) -> impl Iterator<Item = Row<'_, T>> {
+        let [width, height, depth] = self.extent.0;
+        let map = part / self.of_a_map;
+        let first = part % self.of_a_map * self.rows;
+        let lines = map * (width + height + depth)..(map + 1) * (width + height + depth);
+        let (log_lines, lines) = (&self.log_lines[lines.clone()], &self.lines[lines]);
+        (first..(first + self.rows).min(height * depth)).map(move |row| {
+            let (y, z) = (width + row % height, width + height + row / height);
+            Row {
+                y,
+                z,
+                values: &self.maps[map * self.extent.len() + row * width..][..width],
+                line: &lines[..width],
+                log_line: &log_lines[..width],
+                factor: lines[y].mul(lines[z]),
+                log_factor: log_lines[y].add(log_lines[z]),
+            }
+        })
+    }
+
+    /// The sum of a part, NaN if something in it is broken.
+    fn sum<D: Term>(&self, part: usize) -> f64 {
+        self.rows(part).map(|row| sum_row::<T, D>(&row)).sum()
+    }
+
+    /// The slopes of a part; whether something in it is broken.
+    fn map<D: Term>(&self, part: usize, grad: T::Accumulator, slopes: &mut [T]) -> bool {
+        let mut broken = false;
+        let slopes = slopes.chunks_exact_mut(self.extent.0[0]);
+        for (row, slopes) in self.rows(part).zip(slopes) {
+            broken |= map_row::<T, D>(&row, grad, slopes);
+        }
+        broken
+    }
+
+    /// The sums of the slopes along the logarithms of the lines.
+    fn sum_lines<D: Term>(&self, part: usize, sums: &mut [f64]) {
+        let [width, ..] = self.extent.0;
+        let mut slopes = vec![T::Accumulator::ZERO; width];
+        for row in self.rows(part) {
+            line_slopes::<T, D>(&row, &mut slopes);
+            let mut of_row = 0.0;
+            for (sum, slope) in sums.iter_mut().zip(&slopes) {
+                *sum += slope.to_f64();
+                of_row += slope.to_f64();
+            }
+            sums[row.y] += of_row;
+            sums[row.z] += of_row;
+        }
+    }
+}
+
+vectorized! {
+    fn sum_row<T: Element, D: Term>(row: &Row<T>) -> f64 {
+        if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
+            sum_vectors::<T, D, true>(row)
+        } else {
+            sum_vectors::<T, D, false>(row)
+        }
+    }
+}
+
+#[inline(always)]
+fn sum_vectors<T: Element, D: Term, const FMA: bool>(row: &Row<T>) -> f64 {
+    let mut sum = [T::Accumulator::ZERO; LANES];
+    for start in (0..row.values.len()).step_by(LANES) {
+        let Vectors { p, q, log_q } = row.vectors(start);
+        for lane in 0..LANES {
+            let value = D::value::<_, FMA>(p[lane], q[lane], log_q[lane]);
+            sum[lane] = sum[lane].add(value.add(nothing(p[lane], q[lane])));
+        }
+    }
+    total(sum)
+}
+
+vectorized! {
+    fn map_row<T: Element, D: Term>(row: &Row<T>, grad: T::Accumulator, slopes: &mut [T]) -> bool {
+        if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
+            map_vectors::<T, D, true>(row, grad, slopes)
+        } else {
+            map_vectors::<T, D, false>(row, grad, slopes)
+        }
+    }
+}
+
+#[inline(always)]
+fn map_vectors<T: Element, D: Term, const FMA: bool>(
+    row: &Row<T>,
+    grad: T::Accumulator,
+    slopes: &mut [T],
+) -> bool {
+    let mut check = [T::Accumulator::ZERO; LANES];
+    for (index, slopes) in slopes.chunks_mut(LANES).enumerate() {
+        let Vectors { p, q, log_q } = row.vectors(index * LANES);
+        let mut mapped = [T::ZERO; LANES];
+        for lane in 0..LANES {
+            let slope = D::slope::<_, FMA>(p[lane], q[lane], log_q[lane]);
+            mapped[lane] = T::narrow(slope.mul(grad));
+            check[lane] = check[lane].add(nothing(p[lane], q[lane]));
+        }
+        slopes.copy_from_slice(&mapped[..slopes.len()]);
+    }
+    total(check).is_nan()
+}
+
+vectorized! {
+    /// The slopes of a row along the logarithms of its line.
+    fn line_slopes<T: Element, D: Term>(row: &Row<T>, slopes: &mut [T::Accumulator]) {
+        if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
+            line_vectors::<T, D, true>(row, slopes);
+        } else {
+            line_vectors::<T, D, false>(row, slopes);
+        }
+    }
+}
+
+#[inline(always)]
+fn line_vectors<T: Element, D: Term, const FMA: bool>(row: &Row<T>, slopes: &mut [T::Accumulator]) {
+    for (index, slopes) in slopes.chunks_mut(LANES).enumerate() {
+        let Vectors { p, q, log_q } = row.vectors(index * LANES);
+        let mut mapped = [T::Accumulator::ZERO; LANES];
+        for lane in 0..LANES {
+            let slope = D::slope_of_log::<_, FMA>(p[lane], q[lane], log_q[lane]);
+            mapped[lane] = slope.add(nothing(p[lane], q[lane]));
+        }
+        slopes.copy_from_slice(&mapped[..slopes.len()]);
+    }
+}
+
+/// Probabilities, those that they should be, and the logarithms of these.
+struct Vectors<A> {
+    p: [A; LANES],
+    q: [A; LANES],
+    log_q: [A; LANES],
+}
+
+impl<T: Element> Row<'_, T> {
+    /// From a place on; beyond the end there is nothing, as in a map that is just as it should be.
+    #[inline(always)]
+    fn vectors(&self, start: usize) -> Vectors<T::Accumulator> {
+        let zeros = [T::Accumulator::ZERO; LANES];
+        let (mut p, mut q, mut log_q) = (zeros, zeros, zeros);
+        if let (Some(values), Some(line), Some(log_line)) = (
+            self.values[start..].first_chunk::<LANES>(),
+            self.line[start..].first_chunk::<LANES>(),
+            self.log_line[start..].first_chunk::<LANES>(),
+        ) {
+            prefetch(values, AHEAD);
+            for lane in 0..LANES {
+                p[lane] = values[lane].widen();
+                q[lane] = line[lane].mul(self.factor);
+                log_q[lane] = log_line[lane].add(self.log_factor);
+            }
+        } else {
+            for (lane, value) in self.values[start..].iter().enumerate() {
+                p[lane] = value.widen();
+                q[lane] = self.line[start + lane].mul(self.factor);
+                log_q[lane] = self.log_line[start + lane].add(self.log_factor);
+            }
+        }
+        Vectors { p, q, log_q }
+    }
+}
+
+/// 0, or NaN where one is no probability: negative, infinite or NaN.
+#[inline(always)]
+fn nothing<A: Accumulator>(p: A, q: A) -> A {
+    let nothing = p.add(q).mul(A::ZERO);
+    if p < A::ZERO { A::NAN } else { nothing }
+}
