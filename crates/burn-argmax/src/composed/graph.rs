@@ -71,11 +71,12 @@ pub fn soft_argmax_over<B: Backend>(
     let probabilities = finite::<B>(rows.probabilities());
     let scores = scores::<B>(logits, rows.masked.clone(), &rows);
     let of_scores = B::float_mul(scores, finite::<B>(slope));
-    let bins = cast::<B>(bins, probabilities.dtype());
-    let bins = zero::<B>(
-        B::float_expand(bins, probabilities.shape()),
-        rows.masked.clone(),
+    let bins = B::float_expand(
+        cast::<B>(bins, probabilities.dtype()),
+        probabilities.shape(),
     );
+    let bins = B::float_mask_fill(bins, rows.masked.clone(), 0f32.into());
+    let bins = zero_of_finite::<B>(bins);
     let of_bins = B::float_mul(bins, probabilities);
     let term = B::float_sum_dim(B::float_add(of_scores, of_bins), dim);
     let broken = is_nan::<B>(value.clone());
@@ -203,15 +204,17 @@ pub fn divergence<B: Backend>(
     }
     let slopes = terms.slope();
     let heatmaps = B::float_reshape(widen::<B>(heatmaps), slopes.shape());
-    let of_maps = B::float_mul(unmasked_zero::<B>(heatmaps), finite::<B>(slopes));
+    // NaN only in maps that are broken.
+    let of_maps = B::float_sub(heatmaps.clone(), B::float_detach(heatmaps));
+    let of_maps = B::float_mul(of_maps, finite::<B>(slopes));
     let of_lines = finite::<B>(terms.slope_of_lines());
-    let of_lines = B::float_mul(unmasked_zero::<B>(lines), of_lines);
+    let of_lines = B::float_mul(zero_of_finite::<B>(lines), of_lines);
     let term = B::float_add(B::float_sum_dim(of_maps, 1), B::float_sum_dim(of_lines, 1));
     add::<B>(value, spoil::<B>(term, terms.broken()))
 }
 
-/// Zeros with the slope 1 along each value, 0 also where it is not finite.
-fn unmasked_zero<B: Backend>(values: FloatTensor<B>) -> FloatTensor<B> {
+/// Zeros with the slope 1 along each value, or none where it is not finite.
+fn zero_of_finite<B: Backend>(values: FloatTensor<B>) -> FloatTensor<B> {
     let zero = B::float_sub(values.clone(), B::float_detach(values));
     let broken = is_nan::<B>(B::float_detach(zero.clone()));
     B::float_mask_fill(zero, broken, 0f32.into())

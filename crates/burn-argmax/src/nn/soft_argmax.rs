@@ -5,7 +5,7 @@ use burn_core::{
     tensor::{Device, Tensor},
 };
 
-use super::Beta;
+use super::{Beta, beta::Learning};
 use crate::{Weighting, soft_argmax};
 
 /// Configuration of [`SoftArgmax`].
@@ -20,6 +20,12 @@ pub struct SoftArgmaxConfig {
     /// Whether beta is learnt. It stays positive.
     #[config(default = "false")]
     pub learnable: bool,
+    /// How many channels, along dim 1, have a beta each to learn; without it one beta is for all.
+    #[config(default = "None")]
+    pub channels: Option<usize>,
+    /// The largest beta that is used, however far it learns.
+    #[config(default = "None")]
+    pub max_beta: Option<f64>,
 }
 
 /// [`soft_argmax`](crate::soft_argmax()) as a module.
@@ -52,14 +58,20 @@ impl SoftArgmaxConfig {
     ///
     /// # Panics
     ///
-    /// If beta is negative, infinite or NaN, or 0 and to be learnt, if there is none to be learnt, or if the
+    /// If beta is negative, infinite or NaN, or 0 and to be learnt, if there is none to be learnt, if
+    /// `channels` or `max_beta` is given for a beta that is not, is 0, or smaller than beta, or if the
     /// weighting is another that the operator refuses.
     #[track_caller]
     pub fn init(&self, device: &Device) -> SoftArgmax {
+        let learning = Learning {
+            learnable: self.learnable,
+            channels: self.channels,
+            max_beta: self.max_beta,
+        };
         SoftArgmax {
             dim: self.dim,
             weighting: self.weighting,
-            beta: Beta::of_weighting("SoftArgmax", self.weighting, self.learnable, device),
+            beta: Beta::of_weighting("SoftArgmax", self.weighting, learning, device),
         }
     }
 }

@@ -5,7 +5,7 @@ use burn_core::{
     tensor::{Device, Tensor},
 };
 
-use super::Beta;
+use super::{Beta, beta::Learning};
 use crate::{Coordinates, Weighting, spatial_soft_argmax};
 
 /// Configuration of [`SpatialSoftArgmax`].
@@ -19,6 +19,12 @@ pub struct SpatialSoftArgmaxConfig {
     /// Whether beta is learnt. It stays positive.
     #[config(default = "false")]
     pub learnable: bool,
+    /// How many channels, along dim 1, have a beta each to learn; without it one beta is for all.
+    #[config(default = "None")]
+    pub channels: Option<usize>,
+    /// The largest beta that is used, however far it learns.
+    #[config(default = "None")]
+    pub max_beta: Option<f64>,
 }
 
 /// [`spatial_soft_argmax`](crate::spatial_soft_argmax()) as a module.
@@ -49,15 +55,20 @@ impl SpatialSoftArgmaxConfig {
     ///
     /// # Panics
     ///
-    /// If beta is negative, infinite or NaN, or 0 and to be learnt, if there is none to be learnt, or if the
+    /// If beta is negative, infinite or NaN, or 0 and to be learnt, if there is none to be learnt, if
+    /// `channels` or `max_beta` is given for a beta that is not, is 0, or smaller than beta, or if the
     /// weighting is another that the operator refuses.
     #[track_caller]
     pub fn init(&self, device: &Device) -> SpatialSoftArgmax {
-        let (weighting, learnable) = (self.weighting, self.learnable);
+        let learning = Learning {
+            learnable: self.learnable,
+            channels: self.channels,
+            max_beta: self.max_beta,
+        };
         SpatialSoftArgmax {
             coordinates: self.coordinates,
-            weighting,
-            beta: Beta::of_weighting("SpatialSoftArgmax", weighting, learnable, device),
+            weighting: self.weighting,
+            beta: Beta::of_weighting("SpatialSoftArgmax", self.weighting, learning, device),
         }
     }
 }

@@ -5,7 +5,7 @@ use burn_core::{
     tensor::{Device, Tensor},
 };
 
-use super::Beta;
+use super::{Beta, beta::Learning};
 use crate::{Surrogate, Weighting, straight_through_one_hot};
 
 /// Configuration of [`StraightThroughOneHot`].
@@ -19,6 +19,12 @@ pub struct StraightThroughOneHotConfig {
     /// Whether the beta of [`Surrogate::Softmax`] is learnt. It stays positive.
     #[config(default = "false")]
     pub learnable: bool,
+    /// How many channels, along dim 1, have a beta each to learn; without it one beta is for all.
+    #[config(default = "None")]
+    pub channels: Option<usize>,
+    /// The largest beta that is used, however far it learns.
+    #[config(default = "None")]
+    pub max_beta: Option<f64>,
 }
 
 /// [`straight_through_one_hot`](crate::straight_through_one_hot()) as a module.
@@ -45,10 +51,16 @@ impl StraightThroughOneHotConfig {
     ///
     /// # Panics
     ///
-    /// If beta is negative, infinite or NaN, or 0 and to be learnt, or if the identity, which has
-    /// none, is to learn one.
+    /// If beta is negative, infinite or NaN, or 0 and to be learnt, if the identity, which has none, is
+    /// to learn one, or if `channels` or `max_beta` is given for a beta that is not, is 0, or smaller than
+    /// beta.
     #[track_caller]
     pub fn init(&self, device: &Device) -> StraightThroughOneHot {
+        let learning = Learning {
+            learnable: self.learnable,
+            channels: self.channels,
+            max_beta: self.max_beta,
+        };
         let beta = match self.surrogate {
             Surrogate::Identity => {
                 assert!(
@@ -56,14 +68,12 @@ impl StraightThroughOneHotConfig {
                     "StraightThroughOneHot: learnable must be false with Surrogate::Identity, \
                      which has no beta, got true"
                 );
+                learning.check("StraightThroughOneHot");
                 None
             }
-            Surrogate::Softmax { beta } => Some(Beta::new(
-                "StraightThroughOneHot",
-                beta,
-                self.learnable,
-                device,
-            )),
+            Surrogate::Softmax { beta } => {
+                Some(Beta::new("StraightThroughOneHot", beta, learning, device))
+            }
         };
         StraightThroughOneHot {
             dim: self.dim,

@@ -116,7 +116,7 @@ fn beta_of_straight_through_one_hot() {
     let beta = module.beta.as_ref().expect("a surrogate with a beta");
     let got = values(log_beta(beta).grad(&gradients).unwrap());
     assert_within(&got, &[want], |_| 2e-5);
-    assert!((beta.value() - BETA).abs() < 1e-6);
+    assert!((beta.values()[0] - BETA).abs() < 1e-6);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn fixed_modules_are_the_functions() {
         &values(soft_argmax(x(), 0, 2.0)),
     );
     assert_eq!(module.num_params(), 0);
-    assert_eq!(module.beta.as_ref().unwrap().value(), 2.0);
+    assert_eq!(module.beta.as_ref().unwrap().values(), [2.0]);
 
     let maps = || tensor(&rows(), [1, 3, 3, 3], &device);
     let module = SpatialSoftArgmaxConfig::new(Coordinates::CellCenters).init(&device);
@@ -160,7 +160,7 @@ fn refused(call: impl FnOnce() + std::panic::UnwindSafe, part: &str) {
 fn bad_configurations_are_refused() {
     let Some(device) = device() else { return };
     let on = |device: &Device| device.clone();
-    let (a, b, c) = (on(&device), on(&device), on(&device));
+    let [a, b, c, d] = [(); 4].map(|_| on(&device));
     refused(
         move || {
             drop(
@@ -182,6 +182,31 @@ fn bad_configurations_are_refused() {
     refused(
         move || drop(identity.init(&c)),
         "StraightThroughOneHot: learnable must be false with Surrogate::Identity",
+    );
+    let fixed = SoftArgmaxConfig::new().with_channels(Some(2));
+    let none = SoftArgmaxConfig::new()
+        .with_learnable(true)
+        .with_channels(Some(0));
+    let low = SoftArgmaxConfig::new()
+        .with_learnable(true)
+        .with_max_beta(Some(0.5));
+    let identity = StraightThroughOneHotConfig::new(Surrogate::Identity).with_max_beta(Some(1.0));
+    let init = |config: SoftArgmaxConfig| {
+        let device = device.clone();
+        move || drop(config.init(&device))
+    };
+    refused(
+        init(fixed),
+        "SoftArgmax: channels and max_beta must be None unless learnable, got Some(2) and None",
+    );
+    refused(init(none), "SoftArgmax: channels must be at least 1, got 0");
+    refused(
+        init(low),
+        "SoftArgmax: max_beta must be finite and at least the beta to start from, 1, got Some(0.5)",
+    );
+    refused(
+        move || drop(identity.init(&d)),
+        "StraightThroughOneHot: channels and max_beta must be None unless learnable",
     );
 }
 
@@ -224,4 +249,83 @@ fn a_level_far_from_the_scores() {
     assert_within(&got, &values(y.clone()), |_| 1e-5);
     let want = values(x.grad(&y.backward()).expect("a gradient"));
     assert_within(&slopes, &want, |_| 1e-5);
+}
+
+/// A line of 100,000, and many maps: each channel's own beta has the gradient of its rows.
+#[test]
+fn a_beta_for_each_channel() {
+    let Some(device) = device() else { return };
+    for (batch, channels, n) in [(1, 1, 100_003), (3, 5, 1_024), (700, 2, 9)] {
+        let logits = uniform(33, batch * channels * n);
+        let upstream = uniform(34, batch * channels);
+        let config = SoftArgmaxConfig::new()
+            .with_weighting(Weighting::softmax(BETA))
+            .with_learnable(true)
+            .with_channels(Some(channels));
+        let module = config.init(&device);
+        let x = tensor(&logits, [batch, channels, n], &device);
+        let y = module.forward(x) * tensor(&upstream, [batch, channels, 1], &device);
+        let gradients = y.backward();
+        let beta = module.beta.as_ref().unwrap();
+        assert_eq!(beta.values().len(), channels);
+        let got = values(log_beta(beta).grad(&gradients).unwrap());
+
+        let mut want = vec![0.0; channels];
+        let mut sizes = vec![0.0; channels];
+        for (row, (scores, &g)) in widen(&logits).chunks(n).zip(&upstream).enumerate() {
+            let slope = slope(|beta| oracle::soft_argmax(scores, beta)) * f64::from(g);
+            want[row % channels] += slope;
+            sizes[row % channels] += slope.abs();
+        }
+        let share = |of: Vec<f64>| of.iter().zip(&sizes).map(|(x, size)| x / size).collect();
+        let (got, want): (Vec<f64>, Vec<f64>) = (share(got), share(want));
+        assert_within(&got, &want, |_| 1e-4);
+    }
+
+    let config = SpatialSoftArgmaxConfig::new(Coordinates::Index);
+    let module = config
+        .with_learnable(true)
+        .with_channels(Some(2))
+        .init(&device);
+    let maps = tensor(&uniform(35, 36), [2, 2, 3, 3], &device);
+    let beta = log_beta(module.beta.as_ref().unwrap());
+    let gradients = module.forward(maps.clone()).backward();
+    let both = values(beta.grad(&gradients).unwrap());
+    for channel in 0..2 {
+        let of_one = module
+            .forward(maps.clone())
+            .narrow(1, channel, 1)
+            .backward();
+        let mut want = [0.0; 2];
+        want[channel] = both[channel];
+        assert_within(&values(beta.grad(&of_one).unwrap()), &want, |_| 1e-6);
+    }
+}
+
+/// At the largest beta the gradient still passes, so that it can come back.
+#[test]
+fn a_largest_beta() {
+    let Some(device) = device() else { return };
+    let config = SoftArgmaxConfig::new()
+        .with_learnable(true)
+        .with_max_beta(Some(2.0));
+    let mut module = config.init(&device);
+    let beta = module.beta.as_mut().unwrap();
+    beta.log = Some(Param::from_tensor(tensor(&[3.0], [1], &device)));
+    assert_eq!(beta.values(), [2.0]);
+    let x = || tensor(&[0.0, 1.0, 0.5], [1, 3], &device);
+    let y = module.forward(x());
+    assert_within(
+        &values(y.clone()),
+        &values(soft_argmax(x(), 1, 2.0)),
+        |_| 1e-6,
+    );
+    let got = values(
+        log_beta(module.beta.as_ref().unwrap())
+            .grad(&y.backward())
+            .unwrap(),
+    );
+    let at = |beta: f64| oracle::soft_argmax(&[0.0, 1.0, 0.5], beta);
+    let want = (at(2.0 * f64::exp(1e-5)) - at(2.0 * f64::exp(-1e-5))) / 2e-5;
+    assert_within(&got, &[want], |_| 1e-5);
 }
