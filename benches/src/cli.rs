@@ -29,6 +29,10 @@ pub struct Cli {
     #[arg(long, global = true, value_delimiter = ',')]
     pub op: Vec<Op>,
 
+    /// Shapes to run, of those that an operator has, as `4096x1024` [default: all].
+    #[arg(long, value_delimiter = ',')]
+    pub shape: Vec<String>,
+
     /// Samples of each quantity.
     #[arg(long, global = true, default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: u32,

@@ -117,14 +117,16 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
                 let [logits, bins] =
                     nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
                 let shape = bins.shape();
-                let of_bins = (logits.clone(), state.clone());
+                // Nothing else holds the logits then, and their gradient takes their place.
+                let bins_are_learnt = ops.parents[1].is_some();
+                let of_bins = bins_are_learnt.then(|| (logits.clone(), state.clone()));
                 binary::<B, _, _>(
                     ops.parents,
                     ops.node,
                     grads,
                     |grad| B::soft_argmax_over_backward(logits, bins, state, grad, dim, weighting),
                     |grad| {
-                        let (logits, state) = of_bins;
+                        let (logits, state) = of_bins.expect("bins with a gradient");
                         let (logits, grad) = (widen::<B>(logits), widen::<B>(grad));
                         B::soft_argmax_over_bins_backward(
                             logits, state, grad, dim, weighting, shape,
@@ -216,14 +218,15 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
                 let (nodes, divergence) = ops.state;
                 let [maps, lines] =
                     nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-                let of_lines = (maps.clone(), lines.clone());
+                let lines_are_learnt = ops.parents[1].is_some();
+                let of_lines = lines_are_learnt.then(|| (maps.clone(), lines.clone()));
                 binary::<B, _, _>(
                     ops.parents,
                     ops.node,
                     grads,
                     |grad| B::divergence_backward(maps, lines, grad, divergence),
                     |grad| {
-                        let (maps, lines) = of_lines;
+                        let (maps, lines) = of_lines.expect("lines with a gradient");
                         B::divergence_lines_backward(maps, lines, grad, divergence)
                     },
                 );

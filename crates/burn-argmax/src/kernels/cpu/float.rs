@@ -8,6 +8,8 @@ pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
     const NAN: Self;
     /// The largest finite value.
     const LARGEST: Self;
+    /// The smallest positive number that has all its digits.
+    const SMALLEST: Self;
     /// To which a number is added, and from which it is taken again, to be rounded to an integer.
     const ROUND: Self;
 
@@ -61,6 +63,7 @@ macro_rules! accumulator {
             const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
             const NAN: Self = <$float>::NAN;
             const LARGEST: Self = <$float>::MAX;
+            const SMALLEST: Self = <$float>::MIN_POSITIVE;
             const ROUND: Self = $round;
 
             #[inline(always)]

@@ -9,7 +9,7 @@ use crate::{
         log::{log, log_one_plus},
         plan::{AHEAD, TASK},
         share::share,
-        simd::{LANES, prefetch, total, vectorized},
+        simd::{LANES, larger, prefetch, smaller, total, vectorized, widened},
     },
     losses::{Divergence, TINY},
 };
@@ -159,11 +159,9 @@ struct JensenShannon;
 
 /// The middle, and how far p leans from it: `p = m (1 + lean)` and `q = m (1 - lean)`.
 #[inline(always)]
-fn middle<A: Accumulator, const FMA: bool>(p: A, q: A) -> (A, A) {
-    let half = A::from_f64(0.5);
-    let (p, q) = (p.mul(half), q.mul(half));
-    let middle = p.add(q).add(A::from_f64(TINY));
-    (middle, p.sub(q).div(middle))
+fn middle<A: Accumulator>(p: A, q: A) -> (A, A) {
+    let sum = p.add(q).add(A::from_f64(2.0 * TINY));
+    (sum.mul(A::from_f64(0.5)), p.sub(q).div(sum))
 }
 
 /// `log(x / m)` for `x = m (1 + lean)`.
@@ -181,35 +179,36 @@ fn log_ratio<A: Accumulator, const FMA: bool>(x: A, middle: A, lean: A) -> A {
 impl Term for JensenShannon {
     #[inline(always)]
     fn value<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
-        let (middle, lean) = middle::<A, FMA>(p, q);
-        let of_p = log_ratio::<A, FMA>(p, middle, lean);
-        let of_q = log_ratio::<A, FMA>(q, middle, A::ZERO.sub(lean));
-        let far = q.mul_add::<FMA>(of_q, p.mul(of_p));
+        let (large, small) = (larger(p, q), smaller(p, q));
+        let (middle, lean) = middle(large, small);
+        let of_large = log_one_plus::<A, FMA>(lean);
+        let of_small = log::<A, FMA>(small.add(A::from_f64(TINY)).div(middle));
+        let far = small.mul_add::<FMA>(of_small, large.mul(of_large));
 
         // The two are nearly opposite where p and q are nearly equal: there their sum is m times
         // lean^2 + lean^4 / 6 + lean^6 / 15 + ...
         let square = lean.mul(lean);
         let limit = A::from_f64(0.25);
         let is_near = square < limit;
-        let small = if is_near { square } else { limit };
+        let square = if is_near { square } else { limit };
         let mut series = A::ZERO;
-        for power in (1..=A::ENTROPY_TERMS).rev() {
-            let coefficient = A::from_f64(1.0 / (power * (2 * power - 1)) as f64);
-            series = series.mul_add::<FMA>(small, coefficient);
+        for term in (0..A::ENTROPY_TERMS).rev() {
+            let coefficient = A::from_f64(1.0 / ((term + 1) * (2 * term + 1)) as f64);
+            series = series.mul_add::<FMA>(square, coefficient);
         }
-        let near = middle.mul(small.mul(series));
+        let near = middle.mul(square.mul(series));
         (if is_near { near } else { far }).mul(A::from_f64(0.5))
     }
 
     #[inline(always)]
     fn slope<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
-        let (middle, lean) = middle::<A, FMA>(p, q);
+        let (middle, lean) = middle(p, q);
         log_ratio::<A, FMA>(p, middle, lean).mul(A::from_f64(0.5))
     }
 
     #[inline(always)]
     fn slope_of_log<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
-        let (middle, lean) = middle::<A, FMA>(p, q);
+        let (middle, lean) = middle(p, q);
         let slope = log_ratio::<A, FMA>(q, middle, A::ZERO.sub(lean));
         q.mul(slope).mul(A::from_f64(0.5))
     }
@@ -234,7 +233,8 @@ struct Row<'a, T: Element> {
     values: &'a [T],
     line: &'a [T::Accumulator],
     log_line: &'a [T::Accumulator],
-    /// The product of the entries of the other lines, and its logarithm.
+    /// The product of the entries of the other lines, over the smallest normal number: a product with
+    /// one that is no normal number takes the processor a hundred times as long. And its logarithm.
     factor: T::Accumulator,
     log_factor: T::Accumulator,
 }
@@ -245,7 +245,10 @@ impl<'a, T: Element> Parts<'a, T> {
         let count = maps.len() / extent.len();
         check_length("heatmaps", maps.len(), count * extent.len());
         check_length("lines", log_lines.len(), count * (width + height + depth));
-        let power = |log: &T::Accumulator| T::Accumulator::from_f64(log.to_f64().exp());
+        let power = |log: &T::Accumulator| {
+            let power = T::Accumulator::from_f64(log.to_f64().exp());
+            below_is_nothing(power, T::Accumulator::SMALLEST)
+        };
         let rows = TASK.div_ceil(width).min(height * depth);
         Self {
             maps,
@@ -282,7 +285,10 @@ impl<'a, T: Element> Parts<'a, T> {
                 values: &self.maps[map * self.extent.len() + row * width..][..width],
                 line: &lines[..width],
                 log_line: &log_lines[..width],
-                factor: lines[y].mul(lines[z]),
+                factor: below_is_nothing(
+                    lines[y].div(T::Accumulator::SMALLEST).mul(lines[z]),
+                    T::Accumulator::ONE,
+                ),
                 log_factor: log_lines[y].add(log_lines[z]),
             }
         })
@@ -405,6 +411,11 @@ struct Vectors<A> {
 }
 
 impl<T: Element> Row<'_, T> {
+    #[inline(always)]
+    fn probability(&self, entry: T::Accumulator) -> T::Accumulator {
+        below_is_nothing(entry.mul(self.factor), T::Accumulator::ONE).mul(T::Accumulator::SMALLEST)
+    }
+
     /// From a place on; beyond the end there is nothing, as in a map that is just as it should be.
     #[inline(always)]
     fn vectors(&self, start: usize) -> Vectors<T::Accumulator> {
@@ -416,20 +427,28 @@ impl<T: Element> Row<'_, T> {
             self.log_line[start..].first_chunk::<LANES>(),
         ) {
             prefetch(values, AHEAD);
-            for lane in 0..LANES {
-                p[lane] = values[lane].widen();
-                q[lane] = line[lane].mul(self.factor);
-                log_q[lane] = log_line[lane].add(self.log_factor);
+            (p, q, log_q) = (widened(values), *line, *log_line);
+            for q in &mut q {
+                *q = self.probability(*q);
+            }
+            for log_q in &mut log_q {
+                *log_q = log_q.add(self.log_factor);
             }
         } else {
             for (lane, value) in self.values[start..].iter().enumerate() {
                 p[lane] = value.widen();
-                q[lane] = self.line[start + lane].mul(self.factor);
+                q[lane] = self.probability(self.line[start + lane]);
                 log_q[lane] = self.log_line[start + lane].add(self.log_factor);
             }
         }
         Vectors { p, q, log_q }
     }
+}
+
+/// The value, or 0 if it is below a limit.
+#[inline(always)]
+fn below_is_nothing<A: Accumulator>(value: A, limit: A) -> A {
+    if value < limit { A::ZERO } else { value }
 }
 
 /// 0, or NaN where one is no probability: negative, infinite or NaN.

@@ -47,28 +47,32 @@ pub(crate) fn peak_of<T: Element>(block: Block<T>) -> (T::Accumulator, usize) {
 #[inline(always)]
 pub(crate) fn nan_or_peak_of<T: Element>(values: &[T]) -> (T::Accumulator, usize) {
     let block = Block::new(values);
-    let place = if has_nan(block) {
+    let (groups, last) = block.chunks.as_chunks::<GROUP>();
+    let mut top = Top::NONE;
+    let mut nan = [false; LANES];
+    for chunks in groups {
+        for chunk in chunks {
+            prefetch(chunk, AHEAD);
+            mark_nan(&mut nan, widened(chunk));
+        }
+        top.observe(max_of::<T>(chunks, None));
+    }
+    for values in last.iter().map(widened).chain(block.tail) {
+        mark_nan(&mut nan, values);
+    }
+    let place = if nan.contains(&true) {
         first_of::<T, true>(block.chunks, block.tail, T::Accumulator::NAN)
     } else {
-        peak_of(block).1
+        top.peak_of(block).1
     };
     (values[place].widen(), place)
 }
 
 #[inline(always)]
-fn has_nan<T: Element>(block: Block<T>) -> bool {
-    let mut nan = [false; LANES];
-    let tail = block.tail.iter().copied();
-    let chunks = block.chunks.iter().map(|chunk| {
-        prefetch(chunk, AHEAD);
-        widened(chunk)
-    });
-    for values in chunks.chain(tail) {
-        for (nan, value) in nan.iter_mut().zip(values) {
-            *nan |= value.is_nan();
-        }
+fn mark_nan<A: Accumulator>(nan: &mut [bool; LANES], values: [A; LANES]) {
+    for (nan, value) in nan.iter_mut().zip(values) {
+        *nan |= value.is_nan();
     }
-    nan.contains(&true)
 }
 
 /// The largest value of each lane that is not NaN, and the first group of chunks that it is in, in the

@@ -1,6 +1,10 @@
 //! What the softmax of a line is averaged over.
 
-use crate::kernels::cpu::{Accumulator, Element, plan::AHEAD, simd::prefetch};
+use crate::kernels::cpu::{
+    Accumulator, Element,
+    plan::AHEAD,
+    simd::{prefetch, widened},
+};
 
 /// A coordinate of the elements of a line. Sums are weighted by how far it is from that of the
 /// maximum, so that nothing cancels when the peak is sharp.
@@ -112,6 +116,14 @@ impl<A: Accumulator> ColumnCoordinate<A> for Index {
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a, T>(pub &'a [T]);
 
+impl<T> Values<'_, T> {
+    #[inline(always)]
+    fn chunk<const N: usize>(&self, place: usize) -> &[T; N] {
+        let chunk = self.0[place..place + N].first_chunk();
+        chunk.expect("as many elements")
+    }
+}
+
 impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
     #[inline(always)]
     fn at(self, place: usize) -> f64 {
@@ -135,8 +147,9 @@ impl<T: Element> Coordinate<T::Accumulator> for Values<'_, T> {
         place: usize,
         center: T::Accumulator,
     ) -> [T::Accumulator; N] {
-        prefetch(&self.0[place..place + N], AHEAD);
-        let mut lanes = self.across(0, place);
+        let values = self.chunk::<N>(place);
+        prefetch(values, AHEAD);
+        let mut lanes = widened(values);
         for lane in &mut lanes {
             *lane = lane.sub(center);
         }
@@ -167,12 +180,7 @@ impl<T: Element> ColumnCoordinate<T::Accumulator> for Values<'_, T> {
 
     #[inline(always)]
     fn across<const N: usize>(self, _index: usize, place: usize) -> [T::Accumulator; N] {
-        let (values, _) = self.0[place..].as_chunks::<N>();
-        let mut lanes = [T::Accumulator::ZERO; N];
-        for lane in 0..N {
-            lanes[lane] = values[0][lane].widen();
-        }
-        lanes
+        widened(self.chunk::<N>(place))
     }
 
     #[inline(always)]

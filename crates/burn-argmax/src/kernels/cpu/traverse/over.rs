@@ -1,20 +1,24 @@
 //! Reductions over coordinates that are given, and their maps.
 
+use multiversion::target::target_cfg_f;
+
 use super::{
     LineOp, LineState, Partial, Slot, Source,
-    bins::{BinDistances, Bins},
+    bins::{BinDistances, Bins, BlockBins},
     columns::reduce_columns,
     coordinate::Values,
     map_columns::map_columns,
     map_rows::{Here, map_piece},
     narrow_columns::{state_of_columns, state_of_rows},
     pieces::{Part, parts, pieces, reduce_pieces},
+    reduce::reduce_each,
     rows::reduce_piece,
 };
 use crate::kernels::cpu::{
     Element, Lines, check_length,
     plan::Path,
     share::{filled, share},
+    simd::{specialized, vectorized},
 };
 
 /// [`reduce`](super::reduce()) over given coordinates.
@@ -30,51 +34,62 @@ where
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
     check_length("logits", values.len(), lines.elements());
-    let partials = match (lines.path(), bins.of_columns()) {
+    let kept = if keep_state { lines.count() } else { 0 };
+    let (results, state) = match (lines.path(), bins.of_columns()) {
         (Path::Columns | Path::ColumnPieces, Some(bins)) => {
             return reduce_columns(values, lines, bins, op, keep_state);
         }
         (Path::Columns | Path::ColumnPieces, None) => {
             return reduce_columns(values, lines, bins.across(), op, keep_state);
         }
-        (Path::RowPieces, _) => reduce_long(values, bins, lines, op),
-        (Path::Rows, _) => reduce_rows(values, bins, lines, op),
+        (Path::RowPieces, _) => {
+            let partials = reduce_long(values, bins, lines, op);
+            let finished = partials.into_iter().map(O::finish::<T>);
+            let (results, mut state): (_, Vec<_>) = finished.unzip();
+            state.truncate(kept);
+            (results, state)
+        }
+        (Path::Rows, _) => {
+            let mut results = vec![T::ZERO; lines.count()];
+            let mut state = vec![[T::Accumulator::ZERO; STATE]; kept];
+            let rows = lines.in_a_task();
+            let mut states = state.chunks_mut(rows);
+            let tasks = results
+                .chunks_mut(rows)
+                .zip(values.chunks(rows * lines.n))
+                .map(|(results, values)| (results, values, states.next().unwrap_or_default()));
+            share(
+                tasks.enumerate(),
+                values.len(),
+                |(task, (results, values, states))| {
+                    let bins = bins.block(task * rows, 0, values.len());
+                    reduce_block(&lines.rows(values), lines.n, &bins, op, results, states);
+                },
+            );
+            (results, state)
+        }
     };
-    let kept = if keep_state { partials.len() } else { 0 };
-    let finished = partials.into_iter().map(O::finish::<T>);
-    let (results, mut state): (_, Vec<_>) = finished.unzip();
-    state.truncate(kept);
-    (
-        results,
-        state_of_columns(state.into_flattened(), lines, STATE),
-    )
+    let state = state_of_columns(state.into_flattened(), lines, STATE);
+    (results, state)
 }
 
-fn reduce_rows<T, O, const SUMS: usize, const STATE: usize>(
-    values: &[T],
-    bins: Bins<T::Accumulator>,
-    lines: Lines,
-    op: O,
-) -> Vec<Partial<SUMS>>
-where
-    T: Element,
-    O: LineOp<T::Accumulator, SUMS, STATE>,
-{
-    let mut partials = vec![Partial::EMPTY; lines.count()];
-    let rows = lines.in_a_task();
-    let tasks = partials
-        .chunks_mut(rows)
-        .zip(values.chunks(rows * lines.n))
-        .enumerate();
-    share(tasks, values.len(), |(task, (partials, block))| {
-        let bins = bins.block(task * rows, 0, block.len());
-        let values = lines.rows(block);
-        let each = partials.iter_mut().zip(values.chunks_exact(lines.n));
-        for (row, (partial, values)) in each.enumerate() {
-            *partial = reduce_piece(values, Values(bins.row(row)), op, 0);
-        }
-    });
-    partials
+vectorized! {
+    /// Rows one after the other. `states` is empty where it is not kept.
+    fn reduce_block<T, O, const SUMS: usize, const STATE: usize>(
+        values: &[T],
+        n: usize,
+        bins: &BlockBins<T::Accumulator>,
+        op: O,
+        results: &mut [T],
+        states: &mut [[T::Accumulator; STATE]],
+    ) where
+        T: Element,
+        O: LineOp<T::Accumulator, SUMS, STATE>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        let bins = |row| Values(bins.row(row));
+        specialized!(fma, reduce_each::<T, _, O, SUMS, STATE>(values, n, bins, op, results, states));
+    }
 }
 
 /// The sums of rows that threads share in pieces.

@@ -6,7 +6,7 @@ use super::{
     LineOp, Partial,
     block::Top,
     columns,
-    coordinate::Index,
+    coordinate::{Coordinate, Index},
     grouped_rows::reduce_group,
     narrow_columns::state_of_columns,
     pieces::{pieces, reduce_pieces},
@@ -105,27 +105,32 @@ vectorized! {
         if n <= GROUPED {
             specialized!(fma, reduce_together::<T, O, SUMS, STATE>(values, n, op, results, states));
         } else {
-            specialized!(fma, reduce_each::<T, O, SUMS, STATE>(values, n, op, results, states));
+            specialized!(fma, reduce_each::<T, _, O, SUMS, STATE>(values, n, |_| Index, op, results, states));
         }
     }
 }
 
+/// Memory is read while the weights of the row before are computed.
 #[inline(always)]
-fn reduce_each<T, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
+pub(super) fn reduce_each<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     values: &[T],
     n: usize,
+    coordinate: impl Fn(usize) -> C,
     op: O,
     results: &mut [T],
     states: &mut [[T::Accumulator; STATE]],
 ) where
     T: Element,
+    C: Coordinate<T::Accumulator>,
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
     let mut states = states.iter_mut();
     let mut top = Top::NONE;
-    for (row, result) in results.iter_mut().enumerate() {
-        let (row, later) = values[row * n..].split_at(n);
-        let partial = reduce_row::<T, _, O, SUMS, STATE, FMA>(row, later, &mut top, Index, op, 0);
+    for (index, result) in results.iter_mut().enumerate() {
+        let (row, later) = values[index * n..].split_at(n);
+        let coordinate = coordinate(index);
+        let partial =
+            reduce_row::<T, C, O, SUMS, STATE, FMA>(row, later, &mut top, coordinate, op, 0);
         let (value, entries) = O::finish::<T>(partial);
         *result = value;
         if let Some(state) = states.next() {

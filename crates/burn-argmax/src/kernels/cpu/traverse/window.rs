@@ -7,13 +7,14 @@ use super::{
     coordinate::Index,
     map_rows::{IndexDistances, map_piece},
     narrow_columns::{state_of_columns, state_of_rows},
-    peaks::peak_indices,
+    peaks::{peak_indices, row_peak},
     rows::reduce_piece,
 };
 use crate::kernels::cpu::{
     Accumulator, Element, Lines, check_length,
-    plan::{EXACT_INDICES, TASK},
-    share::{share, zeroed},
+    plan::{EXACT_INDICES, Path, TASK, TASK_ROWS},
+    share::{filled, share},
+    simd::LANES,
 };
 
 /// The places of a line that are within `radius` of its peak.
@@ -34,25 +35,35 @@ where
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
     check_length("logits", values.len(), lines.elements());
-    let peaks = peak_indices(values, lines);
-    let mut results = vec![T::ZERO; peaks.len()];
-    let mut states = vec![[T::Accumulator::ZERO; STATE]; peaks.len()];
-    let width = window(0, radius, lines.n).len();
+    // Of rows that are whole, the window is in the cache after the peak is found.
+    let is_whole = lines.inner == 1 && lines.path() == Path::Rows && lines.n >= LANES;
+    let peaks = (!is_whole).then(|| peak_indices(values, lines));
+    let width = match &peaks {
+        Some(_) => window(0, radius, lines.n).len(),
+        None => lines.n,
+    };
+    let count = lines.count();
+    let mut results = vec![T::ZERO; count];
+    let mut states = vec![[T::Accumulator::ZERO; STATE]; count];
     let tasks = results
         .chunks_mut(in_a_task(width))
         .zip(states.chunks_mut(in_a_task(width)))
         .enumerate();
-    share(tasks, peaks.len() * width, |(task, (results, states))| {
+    share(tasks, count * width, |(task, (results, states))| {
         let mut gathered = Vec::new();
         for (index, (result, state)) in results.iter_mut().zip(states).enumerate() {
             let line = task * in_a_task(width) + index;
-            let places = window(peaks[line], radius, lines.n);
+            let peak = match &peaks {
+                Some(peaks) => peaks[line],
+                None => row_peak(&values[line * lines.n..][..lines.n]).1,
+            };
+            let places = window(peak, radius, lines.n);
             let start = places.start;
             let values = lines.part(values, line, places, &mut gathered);
             (*result, *state) = O::finish::<T>(reduce_piece(values, Index, op, start));
         }
     });
-    states.truncate(if keep_state { peaks.len() } else { 0 });
+    states.truncate(if keep_state { count } else { 0 });
     (
         results,
         state_of_columns(states.into_flattened(), lines, STATE),
@@ -73,9 +84,8 @@ where
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
     let mapped = Mapped::new(values, state, grad, lines, op, radius);
-    let mut out = zeroed(values.len(), lines.n);
-    mapped.put(&mut out, lines);
-    out
+    // SAFETY: `put` goes over all lines, and writes every element of each.
+    unsafe { filled(values.len(), |out| mapped.put(out, lines)) }
 }
 
 /// The same, which takes the place of the values.
@@ -91,8 +101,6 @@ pub(crate) fn map_windows_in_place<T, O, const SUMS: usize, const STATE: usize>(
     O: LineOp<T::Accumulator, SUMS, STATE>,
 {
     let mapped = Mapped::new(values, state, grad, lines, op, radius);
-    let length = values.len();
-    share(values.chunks_mut(TASK), length, |part| part.fill(T::ZERO));
     mapped.put(values, lines);
 }
 
@@ -174,21 +182,51 @@ impl<T: Element> Mapped<T> {
         Self { parts }
     }
 
-    fn put(self, out: &mut [T], lines: Lines) {
-        let mut line = 0;
-        for (windows, mapped) in self.parts {
-            let mut mapped = mapped.into_iter();
-            for places in windows {
-                let first = lines.place(line, places.start);
-                let out = out[first..].iter_mut().step_by(lines.inner);
-                for (out, value) in out.take(places.len()).zip(&mut mapped) {
-                    out.put(value);
-                }
-                line += 1;
+    /// Puts the map of the windows in its place, and 0 everywhere else.
+    fn put<S: Slot<T>>(&self, out: &mut [S], lines: Lines) {
+        let Lines { n, inner, .. } = lines;
+        let windows: Vec<(&Range<usize>, &[T])> = self
+            .parts
+            .iter()
+            .flat_map(|(windows, mapped)| {
+                let mut mapped = &mapped[..];
+                windows.iter().map(move |places| {
+                    let (of_line, rest) = mapped.split_at(places.len());
+                    mapped = rest;
+                    (places, of_line)
+                })
+            })
+            .collect();
+        // Several tables, or some rows of one.
+        let (tables, rows) = match lines.table() > PUT_TASKS * TASK {
+            true => (1, TASK_ROWS.max(TASK.div_ceil(inner))),
+            false => (TASK.div_ceil(lines.table()), n),
+        };
+        let length = out.len();
+        let parts = out.chunks_mut(tables * lines.table()).enumerate();
+        let parts = parts.flat_map(|(part, slots)| {
+            let parts = slots.chunks_mut(tables * rows * inner).enumerate();
+            parts.map(move |(index, slots)| (part * tables, index * rows, slots))
+        });
+        share(parts, length, |(table, first, slots)| {
+            for slot in &mut *slots {
+                slot.put(T::ZERO);
             }
-        }
+            for (index, slots) in slots.chunks_mut(lines.table()).enumerate() {
+                let end = first + slots.len() / inner;
+                let windows = &windows[(table + index) * inner..][..inner];
+                for (column, (places, mapped)) in windows.iter().enumerate() {
+                    for place in places.start.max(first)..places.end.min(end) {
+                        slots[(place - first) * inner + column].put(mapped[place - places.start]);
+                    }
+                }
+            }
+        });
     }
 }
+
+/// Tasks from which the rows of a table are put in parts.
+const PUT_TASKS: usize = 4;
 
 /// Lines of one task.
 fn in_a_task(width: usize) -> usize {

@@ -1,5 +1,7 @@
 //! The gradient, in one read of every map and one write.
 
+use std::mem::MaybeUninit;
+
 use multiversion::target::target_cfg_f;
 
 use super::{
@@ -11,7 +13,7 @@ use crate::{
     kernels::cpu::{
         Accumulator, Element, check_length,
         plan::{AHEAD, TASK},
-        share::{filled, share, zeroed},
+        share::{filled, share},
         simd::{LANES, specialized, vectorized},
         traverse::{Coordinate, Here, Index, Slot, Source},
     },
@@ -136,15 +138,18 @@ pub(crate) fn backward<T: Element>(
             unsafe { filled(heatmaps.len(), fill) }
         }
         Some(radius) => {
-            let mut out = zeroed(heatmaps.len(), extent.len());
-            let maps = out.chunks_exact_mut(extent.len());
-            let maps = maps.zip(heatmaps.chunks_exact(extent.len()));
-            let slopes = slopes.iter(maps.len(), Weights::<T::Accumulator>::rate(weights));
-            share(maps.zip(slopes), heatmaps.len(), |((out, map), slope)| {
-                let (window, inside) = gradient_of_window(map, extent, radius, slope, weights);
-                window.put(&inside, out);
-            });
-            out
+            let fill = |out: &mut [MaybeUninit<T>]| {
+                let maps = out.chunks_exact_mut(extent.len());
+                let maps = maps.zip(heatmaps.chunks_exact(extent.len()));
+                let slopes = slopes.iter(maps.len(), Weights::<T::Accumulator>::rate(weights));
+                share(maps.zip(slopes), heatmaps.len(), |((out, map), slope)| {
+                    let (window, inside) = gradient_of_window(map, extent, radius, slope, weights);
+                    out.fill(MaybeUninit::new(T::ZERO));
+                    window.put(&inside, out);
+                });
+            };
+            // SAFETY: every element of every map is filled.
+            unsafe { filled(heatmaps.len(), fill) }
         }
     })
 }

@@ -10,11 +10,12 @@ use crate::{
     Weighting,
     kernels::cpu::{
         Accumulator, Element,
-        plan::{AHEAD, BLOCK},
+        plan::{AHEAD, BLOCK, Path},
         share::share,
         simd::{LANES, filled_up, prefetch, specialized, total, vectorized, widened},
         traverse::{
             Block, Coordinate, Index, finite_max, peak_indices, peak_of, pieces, reduce_pieces,
+            row_peak,
         },
     },
     ops::{spatial_moments_len, spatial_state_len},
@@ -134,14 +135,19 @@ fn sums_of_windows<T: Element, W: Weights<T::Accumulator>>(
     covariance: bool,
     weights: W,
 ) -> Vec<Sums> {
-    let peaks = peak_indices(heatmaps, extent.maps(heatmaps));
-    let maps = heatmaps.chunks_exact(extent.len()).zip(peaks);
+    // Of maps that are no longer than a piece, the window is in the cache after the peak is found.
+    let lines = extent.maps(heatmaps);
+    let peaks = (lines.path() != Path::Rows).then(|| peak_indices(heatmaps, lines));
+    let maps = heatmaps.chunks_exact(extent.len());
     let mut sums = vec![Sums::EMPTY; maps.len()];
-    let elements = sums.len() * extent.len().min((2 * radius + 1).pow(2));
     share(
-        sums.iter_mut().zip(maps),
-        elements,
-        |(sums, (map, peak))| {
+        sums.iter_mut().zip(maps).enumerate(),
+        heatmaps.len(),
+        |(index, (sums, map))| {
+            let peak = match &peaks {
+                Some(peaks) => peaks[index],
+                None => row_peak(map).1,
+            };
             let window = Window::about(extent, peak, radius);
             let inside = reduce(&window.of(map), 0, window.extent, covariance, weights);
             *sums = Sums {

@@ -9,7 +9,11 @@ mod forward;
 pub(crate) use backward::{backward, backward_in_place};
 pub(crate) use forward::forward;
 
-use crate::{Weighting, kernels::cpu::Lines, ops::SPATIAL_AXES as AXES};
+use crate::{
+    Weighting,
+    kernels::cpu::{Element, Lines, traverse::Slot},
+    ops::SPATIAL_AXES as AXES,
+};
 
 /// Pairs of axes in the order of the covariances: xx, xy, xz, yy, yz, zz.
 const PAIRS: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
@@ -99,15 +103,18 @@ impl Window {
     /// What is in the window of a map.
     fn of<T: Copy>(self, map: &[T]) -> Vec<T> {
         let [width, ..] = self.extent.0;
-        let rows = self.rows().map(|row| &map[row..][..width]);
-        rows.flatten().copied().collect()
+        let mut inside = Vec::with_capacity(self.extent.len());
+        for row in self.rows() {
+            inside.extend_from_slice(&map[row..][..width]);
+        }
+        inside
     }
 
     /// Puts it there.
-    fn put<T: Copy>(self, inside: &[T], map: &mut [T]) {
+    fn put<T: Element, S: Slot<T>>(self, inside: &[T], map: &mut [S]) {
         let [width, ..] = self.extent.0;
         for (row, inside) in self.rows().zip(inside.chunks_exact(width)) {
-            map[row..][..width].copy_from_slice(inside);
+            S::put_all(&mut map[row..][..width], inside);
         }
     }
 
