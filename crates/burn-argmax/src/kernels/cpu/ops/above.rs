@@ -57,7 +57,7 @@ impl<A: Accumulator> Above<A> {
         } else {
             A::ZERO
         };
-        let background = A::ZERO.sub(power).exp2::<false>(A::ONE, A::ZERO);
+        let [_, background] = A::ZERO.exp2_less::<false>(A::ONE, A::ZERO, power, A::ZERO);
         Line {
             rises,
             base: if near { self.level } else { max },
@@ -103,8 +103,12 @@ impl<A: Accumulator> Weights<A> for Above<A> {
     #[inline(always)]
     fn shrink<const FMA: bool>(self, from: A, to: A) -> A {
         let (old, new) = (self.line(from), self.line(to));
-        let powers = old.power.sub(new.power).exp2::<FMA>(A::ONE, A::ZERO);
-        let scale = self.beta.weight::<FMA>(old.base, new.base).mul(powers);
+        let [_, scale] = old.base.sub(new.base).exp2_less::<FMA>(
+            self.beta.high,
+            self.beta.low,
+            new.power.sub(old.power),
+            A::ZERO,
+        );
         // What was summed while nothing was above the level is background.
         if old.rises == new.rises {
             scale

@@ -9,7 +9,7 @@ use crate::{
         log::{log, log_one_plus},
         plan::{AHEAD, TASK},
         share::share,
-        simd::{LANES, larger, prefetch, smaller, total, vectorized, widened},
+        simd::{LANES, larger, prefetch, smaller, specialized, total, vectorized, widened},
     },
     losses::{Divergence, TINY},
 };
@@ -100,11 +100,12 @@ pub(crate) fn lines_backward<T: Element>(
 }
 
 /// What is summed over a map, of a probability, the one that it should be, and the logarithm of that.
+/// `FAR` says that the second is 0, as in most of a map that has one peak.
 trait Term {
-    fn value<A: Accumulator, const FMA: bool>(p: A, q: A, log_q: A) -> A;
+    fn value<A: Accumulator, const FMA: bool, const FAR: bool>(p: A, q: A, log_q: A) -> A;
 
     /// Along `p`.
-    fn slope<A: Accumulator, const FMA: bool>(p: A, q: A, log_q: A) -> A;
+    fn slope<A: Accumulator, const FMA: bool, const FAR: bool>(p: A, q: A, log_q: A) -> A;
 
     /// Along `log_q`.
     fn slope_of_log<A: Accumulator, const FMA: bool>(p: A, q: A, log_q: A) -> A;
@@ -137,12 +138,12 @@ impl KullbackLeibler {
 
 impl Term for KullbackLeibler {
     #[inline(always)]
-    fn value<A: Accumulator, const FMA: bool>(p: A, _q: A, log_q: A) -> A {
+    fn value<A: Accumulator, const FMA: bool, const FAR: bool>(p: A, _q: A, log_q: A) -> A {
         p.mul(Self::log_ratio::<A, FMA>(p, log_q))
     }
 
     #[inline(always)]
-    fn slope<A: Accumulator, const FMA: bool>(p: A, _q: A, log_q: A) -> A {
+    fn slope<A: Accumulator, const FMA: bool, const FAR: bool>(p: A, _q: A, log_q: A) -> A {
         let share = p.div(p.add(A::from_f64(TINY)));
         Self::log_ratio::<A, FMA>(p, log_q).add(share)
     }
@@ -178,7 +179,12 @@ fn log_ratio<A: Accumulator, const FMA: bool>(x: A, middle: A, lean: A) -> A {
 
 impl Term for JensenShannon {
     #[inline(always)]
-    fn value<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
+    fn value<A: Accumulator, const FMA: bool, const FAR: bool>(p: A, q: A, _log_q: A) -> A {
+        if FAR {
+            let (_, lean) = middle(p, A::ZERO);
+            let of_p = log_one_plus::<A, FMA>(lean);
+            return p.mul(of_p).mul(A::from_f64(0.5));
+        }
         let (large, small) = (larger(p, q), smaller(p, q));
         let (middle, lean) = middle(large, small);
         let of_large = log_one_plus::<A, FMA>(lean);
@@ -201,9 +207,13 @@ impl Term for JensenShannon {
     }
 
     #[inline(always)]
-    fn slope<A: Accumulator, const FMA: bool>(p: A, q: A, _log_q: A) -> A {
-        let (middle, lean) = middle(p, q);
-        log_ratio::<A, FMA>(p, middle, lean).mul(A::from_f64(0.5))
+    fn slope<A: Accumulator, const FMA: bool, const FAR: bool>(p: A, q: A, _log_q: A) -> A {
+        let (middle, lean) = middle(p, if FAR { A::ZERO } else { q });
+        let of_p = match FAR {
+            true => log_one_plus::<A, FMA>(lean),
+            false => log_ratio::<A, FMA>(p, middle, lean),
+        };
+        of_p.mul(A::from_f64(0.5))
     }
 
     #[inline(always)]
@@ -245,16 +255,14 @@ impl<'a, T: Element> Parts<'a, T> {
         let count = maps.len() / extent.len();
         check_length("heatmaps", maps.len(), count * extent.len());
         check_length("lines", log_lines.len(), count * (width + height + depth));
-        let power = |log: &T::Accumulator| {
-            let power = T::Accumulator::from_f64(log.to_f64().exp());
-            below_is_nothing(power, T::Accumulator::SMALLEST)
-        };
+        let mut lines = log_lines.to_vec();
+        to_powers(&mut lines);
         let rows = TASK.div_ceil(width).min(height * depth);
         Self {
             maps,
             extent,
             log_lines,
-            lines: log_lines.iter().map(power).collect(),
+            lines,
             rows,
             of_a_map: (height * depth).div_ceil(rows),
         }
@@ -328,21 +336,22 @@ impl<'a, T: Element> Parts<'a, T> {
 
 vectorized! {
     fn sum_row<T: Element, D: Term>(row: &Row<T>) -> f64 {
-        if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-            sum_vectors::<T, D, true>(row)
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        if row.factor == T::Accumulator::ZERO {
+            specialized!(fma, sum_vectors::<T, D, true>(row))
         } else {
-            sum_vectors::<T, D, false>(row)
+            specialized!(fma, sum_vectors::<T, D, false>(row))
         }
     }
 }
 
 #[inline(always)]
-fn sum_vectors<T: Element, D: Term, const FMA: bool>(row: &Row<T>) -> f64 {
+fn sum_vectors<T: Element, D: Term, const FAR: bool, const FMA: bool>(row: &Row<T>) -> f64 {
     let mut sum = [T::Accumulator::ZERO; LANES];
     for start in (0..row.values.len()).step_by(LANES) {
         let Vectors { p, q, log_q } = row.vectors(start);
         for lane in 0..LANES {
-            let value = D::value::<_, FMA>(p[lane], q[lane], log_q[lane]);
+            let value = D::value::<_, FMA, FAR>(p[lane], q[lane], log_q[lane]);
             sum[lane] = sum[lane].add(value.add(nothing(p[lane], q[lane])));
         }
     }
@@ -351,16 +360,17 @@ fn sum_vectors<T: Element, D: Term, const FMA: bool>(row: &Row<T>) -> f64 {
 
 vectorized! {
     fn map_row<T: Element, D: Term>(row: &Row<T>, grad: T::Accumulator, slopes: &mut [T]) -> bool {
-        if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-            map_vectors::<T, D, true>(row, grad, slopes)
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        if row.factor == T::Accumulator::ZERO {
+            specialized!(fma, map_vectors::<T, D, true>(row, grad, slopes))
         } else {
-            map_vectors::<T, D, false>(row, grad, slopes)
+            specialized!(fma, map_vectors::<T, D, false>(row, grad, slopes))
         }
     }
 }
 
 #[inline(always)]
-fn map_vectors<T: Element, D: Term, const FMA: bool>(
+fn map_vectors<T: Element, D: Term, const FAR: bool, const FMA: bool>(
     row: &Row<T>,
     grad: T::Accumulator,
     slopes: &mut [T],
@@ -370,7 +380,7 @@ fn map_vectors<T: Element, D: Term, const FMA: bool>(
         let Vectors { p, q, log_q } = row.vectors(index * LANES);
         let mut mapped = [T::ZERO; LANES];
         for lane in 0..LANES {
-            let slope = D::slope::<_, FMA>(p[lane], q[lane], log_q[lane]);
+            let slope = D::slope::<_, FMA, FAR>(p[lane], q[lane], log_q[lane]);
             mapped[lane] = T::narrow(slope.mul(grad));
             check[lane] = check[lane].add(nothing(p[lane], q[lane]));
         }
@@ -382,11 +392,8 @@ fn map_vectors<T: Element, D: Term, const FMA: bool>(
 vectorized! {
     /// The slopes of a row along the logarithms of its line.
     fn line_slopes<T: Element, D: Term>(row: &Row<T>, slopes: &mut [T::Accumulator]) {
-        if target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64")) {
-            line_vectors::<T, D, true>(row, slopes);
-        } else {
-            line_vectors::<T, D, false>(row, slopes);
-        }
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, line_vectors::<T, D>(row, slopes));
     }
 }
 
@@ -442,6 +449,25 @@ impl<T: Element> Row<'_, T> {
             }
         }
         Vectors { p, q, log_q }
+    }
+}
+
+vectorized! {
+    /// Logarithms to what they are of, but 0 for what is no normal number.
+    fn to_powers<A: Accumulator>(logs: &mut [A]) {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, powers::<A>(logs));
+    }
+}
+
+#[inline(always)]
+fn powers<A: Accumulator, const FMA: bool>(logs: &mut [A]) {
+    use std::f64::consts::LOG2_E;
+
+    let high = A::from_f64(LOG2_E);
+    let low = A::from_f64(LOG2_E - high.to_f64());
+    for log in logs {
+        *log = log.exp2::<FMA>(high, low);
     }
 }
 

@@ -111,9 +111,13 @@ impl<A: Accumulator, W: Weights<A>, const BINS: bool> LineOp<A, SUMS, STATE> for
         for lane in 0..LANES {
             let weight = self.0.weight::<FMA>(values[lane], max[lane]);
             sum[lane] = sum[lane].add(weight);
+            // What is added is chosen, not whether: the sums stay in registers.
+            let addend = weight.mul(distances[lane]);
             let is_nothing = BINS && weight == A::ZERO;
-            let distance = if is_nothing { A::ZERO } else { distances[lane] };
-            weighted[lane] = weight.mul_add::<FMA>(distance, weighted[lane]);
+            weighted[lane] = match BINS {
+                true => weighted[lane].add(if is_nothing { A::ZERO } else { addend }),
+                false => weight.mul_add::<FMA>(distances[lane], weighted[lane]),
+            };
         }
     }
 
