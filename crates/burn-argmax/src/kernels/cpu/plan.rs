@@ -54,6 +54,9 @@ pub(crate) const AHEAD: usize = 8192;
 /// The same in each row of a tile, of which there are few.
 pub(crate) const TILE_AHEAD: usize = 512;
 
+/// Rows of a tile ahead that memory is asked for where only their maxima are looked for.
+pub(crate) const PEAK_ROWS_AHEAD: usize = 4;
+
 /// A contiguous tensor about the dimension of the index.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lines {

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Element, Lines,
-    plan::{Path, TASK, TILE},
+    plan::{PEAK_ROWS_AHEAD, Path, TASK, TILE},
     share::{filled, share},
-    simd::{LANES, vectorized},
+    simd::{LANES, prefetch, vectorized},
 };
 
 vectorized! {
@@ -120,7 +120,7 @@ impl<A: Accumulator> ColumnPeaks<A> {
             });
         share(tasks, values.len(), |(first, (maxima, indices), values)| {
             for (index, row) in values.chunks_exact(inner).enumerate() {
-                raise(maxima, indices, &row[first..], index as i32);
+                raise(maxima, indices, &row[first..], inner, index as i32);
             }
         });
         Self { maxima, indices }
@@ -128,7 +128,15 @@ impl<A: Accumulator> ColumnPeaks<A> {
 }
 
 vectorized! {
-    fn raise<T: Element>(maxima: &mut [T::Accumulator], indices: &mut [i32], row: &[T], index: i32) {
+    /// `row` begins with an element of each line, and the next of the first lies `apart` elements on.
+    fn raise<T: Element>(
+        maxima: &mut [T::Accumulator],
+        indices: &mut [i32],
+        row: &[T],
+        apart: usize,
+        index: i32,
+    ) {
+        prefetch(&row[..maxima.len()], PEAK_ROWS_AHEAD * apart * size_of::<T>());
         for ((max, at), value) in maxima.iter_mut().zip(indices).zip(row) {
             let value = value.widen();
             let larger = exceeds(value, *max);
