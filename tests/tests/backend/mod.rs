@@ -56,6 +56,7 @@ macro_rules! gradient {
 
             include_files! {
                 contract in "gradient/contract.rs",
+                divergences in "gradient/divergences.rs",
                 double_use in "gradient/double_use.rs",
                 dtypes in "gradient/dtypes.rs",
                 extremes in "gradient/extremes.rs",

@@ -1,4 +1,5 @@
 mod contract;
+mod divergences;
 mod double_use;
 mod dtypes;
 mod extremes;
