@@ -1,3 +1,5 @@
+use core::{fmt::Debug, marker::PhantomData};
+
 use burn_autodiff::{
     Autodiff, NodeId,
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
@@ -14,41 +16,15 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         dim: usize,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct SoftArgmax;
-
-        impl<B: Backend + ArgmaxOps> Backward<B, 1> for SoftArgmax {
-            type State = (NodeId, FloatTensor<B>, usize, Weighting);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 1>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let (logits, state, dim, weighting) = ops.state;
-                let logits = checkpointer.retrieve_node_output(logits);
-                unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                    B::soft_argmax_backward(logits, state, grad, dim, weighting)
-                });
-            }
-        }
-
-        match SoftArgmax
-            .prepare::<C>([logits.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let id = prep.checkpoint(&logits);
-                let (result, state) =
-                    B::soft_argmax_forward(logits.into_primitive(), dim, weighting);
-                prep.finish((id, state, dim, weighting), result)
-            }
-            OpsKind::UnTracked(prep) => {
-                prep.finish(B::soft_argmax(logits.into_primitive(), dim, weighting))
-            }
-        }
+        with_state::<B, C, _>(
+            logits,
+            (dim, weighting),
+            |logits, (dim, weighting)| B::soft_argmax(logits, dim, weighting),
+            |logits, (dim, weighting)| B::soft_argmax_forward(logits, dim, weighting),
+            |logits, state, grad, (dim, weighting)| {
+                B::soft_argmax_backward(logits, state, grad, dim, weighting)
+            },
+        )
     }
 
     fn soft_argmax_moments(
@@ -56,43 +32,15 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         dim: usize,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct SoftArgmaxMoments;
-
-        impl<B: Backend + ArgmaxOps> Backward<B, 1> for SoftArgmaxMoments {
-            type State = (NodeId, FloatTensor<B>, usize, Weighting);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 1>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let (logits, state, dim, weighting) = ops.state;
-                let logits = checkpointer.retrieve_node_output(logits);
-                unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                    B::soft_argmax_moments_backward(logits, state, grad, dim, weighting)
-                });
-            }
-        }
-
-        match SoftArgmaxMoments
-            .prepare::<C>([logits.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let id = prep.checkpoint(&logits);
-                let (moments, state) =
-                    B::soft_argmax_moments_forward(logits.into_primitive(), dim, weighting);
-                prep.finish((id, state, dim, weighting), moments)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(B::soft_argmax_moments(
-                logits.into_primitive(),
-                dim,
-                weighting,
-            )),
-        }
+        with_state::<B, C, _>(
+            logits,
+            (dim, weighting),
+            |logits, (dim, weighting)| B::soft_argmax_moments(logits, dim, weighting),
+            |logits, (dim, weighting)| B::soft_argmax_moments_forward(logits, dim, weighting),
+            |logits, state, grad, (dim, weighting)| {
+                B::soft_argmax_moments_backward(logits, state, grad, dim, weighting)
+            },
+        )
     }
 
     fn soft_argmax_over(
@@ -159,43 +107,15 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         covariance: bool,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct SpatialMoments;
-
-        impl<B: Backend + ArgmaxOps> Backward<B, 1> for SpatialMoments {
-            type State = (NodeId, FloatTensor<B>, bool, Weighting);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 1>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let (heatmaps, state, covariance, weighting) = ops.state;
-                let heatmaps = checkpointer.retrieve_node_output(heatmaps);
-                unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                    B::spatial_moments_backward(heatmaps, state, grad, covariance, weighting)
-                });
-            }
-        }
-
-        match SpatialMoments
-            .prepare::<C>([heatmaps.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let id = prep.checkpoint(&heatmaps);
-                let (result, state) =
-                    B::spatial_moments_forward(heatmaps.into_primitive(), covariance, weighting);
-                prep.finish((id, state, covariance, weighting), result)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(B::spatial_moments(
-                heatmaps.into_primitive(),
-                covariance,
-                weighting,
-            )),
-        }
+        with_state::<B, C, _>(
+            heatmaps,
+            (covariance, weighting),
+            |maps, (covariance, weighting)| B::spatial_moments(maps, covariance, weighting),
+            |maps, (covariance, weighting)| B::spatial_moments_forward(maps, covariance, weighting),
+            |maps, state, grad, (covariance, weighting)| {
+                B::spatial_moments_backward(maps, state, grad, covariance, weighting)
+            },
+        )
     }
 
     fn divergence(
@@ -293,6 +213,59 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
             .prepare::<C>([values.node()])
             .compute_bound()
             .stateless(B::sign_one_hot(values.into_primitive(), dim))
+    }
+}
+
+/// The result of an operator, and its state.
+type Forward<B, P> = fn(FloatTensor<B>, P) -> (FloatTensor<B>, FloatTensor<B>);
+
+/// The gradient of an operator from its argument, its state, the upstream gradient and its options.
+type Gradient<B, P> = fn(FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, P) -> FloatTensor<B>;
+
+/// An operator of one tensor, which keeps a state of every line for its gradient.
+fn with_state<B, C, P>(
+    argument: FloatTensor<Autodiff<B, C>>,
+    options: P,
+    without: fn(FloatTensor<B>, P) -> FloatTensor<B>,
+    forward: Forward<B, P>,
+    backward: Gradient<B, P>,
+) -> FloatTensor<Autodiff<B, C>>
+where
+    B: Backend,
+    C: CheckpointStrategy,
+    P: Copy + Debug + Send + 'static,
+{
+    #[derive(Debug)]
+    struct WithState<P>(PhantomData<P>);
+
+    impl<B: Backend, P: Copy + Debug + Send + 'static> Backward<B, 1> for WithState<P> {
+        type State = (NodeId, FloatTensor<B>, P, Gradient<B, P>);
+
+        fn backward(
+            self,
+            ops: Ops<Self::State, 1>,
+            grads: &mut Gradients,
+            checkpointer: &mut Checkpointer,
+        ) {
+            let (argument, state, options, backward) = ops.state;
+            let argument = checkpointer.retrieve_node_output(argument);
+            unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+                backward(argument, state, grad, options)
+            });
+        }
+    }
+
+    match WithState(PhantomData::<P>)
+        .prepare::<C>([argument.node()])
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(mut prep) => {
+            let id = prep.checkpoint(&argument);
+            let (result, state) = forward(argument.into_primitive(), options);
+            prep.finish((id, state, options, backward), result)
+        }
+        OpsKind::UnTracked(prep) => prep.finish(without(argument.into_primitive(), options)),
     }
 }
 
