@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
     Coordinates, Surrogate, Weighting, losses, nn::SoftArgmaxConfig, sign_one_hot, soft_argmax,
-    soft_argmin, spatial_soft_argmax, straight_through_one_hot,
+    soft_argmin, soft_argmin_over, spatial_soft_argmax, straight_through_one_hot,
 };
 
 static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -15,9 +15,17 @@ static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 #[test]
 fn is_that_of_the_caller() {
     let x = || Tensor::<2>::zeros([2, 3], &Device::flex());
-    let calls: [fn(Tensor<2>); 10] = [
+    let calls: [fn(Tensor<2>); 11] = [
         |x| drop(soft_argmax(x, 2, 1.0)),
         |x| drop(soft_argmin(x, 1, -1.0)),
+        |x| {
+            drop(soft_argmin_over(
+                x,
+                Tensor::<1>::zeros([2], &Device::flex()),
+                1,
+                1.0,
+            ))
+        },
         |x| drop(straight_through_one_hot(x, 7, Surrogate::Identity)),
         |x| drop(sign_one_hot(x, -3)),
         |x| drop(soft_argmax(x, 1, Weighting::softmax(1.0).within(0))),

@@ -9,7 +9,8 @@ use burn_argmax::{
     Coordinates, Surrogate, Weighting, losses,
     nn::{SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
     render_gaussian, sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
-    spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax, straight_through_one_hot,
+    soft_argmin_over, spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax,
+    straight_through_one_hot,
 };
 use burn_argmax_tests::{
     check::assert_exact,
@@ -53,6 +54,9 @@ fn lines() {
             ("soft_argmin", |x| soft_argmin(x, 1, 2.0)),
             ("soft_argmax_over", |x| {
                 soft_argmax_over(x.clone(), x, 1, 2.0)
+            }),
+            ("soft_argmin_over", |x| {
+                soft_argmin_over(x.clone(), x, 1, 2.0)
             }),
             ("moments", |x| soft_argmax_moments(x, 1, 2.0).variance),
             ("within", |x| {

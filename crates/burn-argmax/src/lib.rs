@@ -12,6 +12,7 @@
 //! | [`soft_argmax`] | expected index under weights of the scores | exact |
 //! | [`soft_argmin`] | the same of costs: disparities | exact |
 //! | [`soft_argmax_over`] | expected value of bins at any positions | exact, for the bins too |
+//! | [`soft_argmin_over`] | the same of costs: depths | exact, for the bins too |
 //! | [`soft_argmax_moments`] | expected index and its variance | exact |
 //! | [`straight_through_one_hot`] | exact 0/1 one-hot of the first maximum | the [`Surrogate`]'s |
 //! | [`sign_one_hot`] | 1 at every maximum, 0 elsewhere | **zero everywhere** |

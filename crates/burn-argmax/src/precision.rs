@@ -17,11 +17,6 @@ pub(crate) fn accumulator<const N: usize>(dtypes: [DType; N]) -> DType {
     }
 }
 
-/// `0..n` along `dim` of a tensor, of size 1 along every other dimension.
-pub(crate) fn indices_along<const D: usize>(tensor: &Tensor<D>, dim: usize) -> Tensor<D> {
-    indices(tensor.dims()[dim], dim, tensor)
-}
-
 /// `0..size` along `dim`, beside a tensor, in the dtype to compute in.
 pub(crate) fn indices<const D: usize>(size: usize, dim: usize, like: &Tensor<D>) -> Tensor<D> {
     let mut line = [1; D];

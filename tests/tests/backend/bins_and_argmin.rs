@@ -1,4 +1,4 @@
-use burn_argmax::{soft_argmax, soft_argmax_over, soft_argmin, spatial_softmax};
+use burn_argmax::{soft_argmax, soft_argmax_over, soft_argmin, soft_argmin_over, spatial_softmax};
 use burn_argmax_tests::{
     check::{assert_exact, assert_within},
     data::{tensor, uniform, values, widen},
@@ -18,6 +18,25 @@ fn argmin_of_costs() {
 
     let masked = tensor(&[f32::INFINITY, 2.0, 0.0, 2.0], [1, 4], &device);
     assert_exact(&values(soft_argmin(masked, -1, 1e10)), &[2.0]);
+}
+
+/// Depths of each pixel, in every layout of the bins.
+#[test]
+fn argmin_of_costs_over_bins() {
+    let Some(device) = device() else { return };
+    let shape = [2, 48, 40, 40];
+    let x = uniform(44, shape.iter().product());
+    let negated: Vec<f32> = x.iter().map(|x| -x).collect();
+    for bins_shape in [[1, 48, 1, 1], [2, 48, 1, 1], shape] {
+        let bins = uniform(45, bins_shape.iter().product());
+        let bins = || tensor(&bins, bins_shape, &device);
+        let got = soft_argmin_over(tensor(&x, shape, &device), bins(), 1, 1.7);
+        let want = soft_argmax_over(tensor(&negated, shape, &device), bins(), -3, 1.7);
+        assert_exact(&values(got), &values(want));
+    }
+    let masked = tensor(&[f32::INFINITY, 2.0, 0.0, 2.0], [1, 4], &device);
+    let bins = tensor(&[f32::NAN, 7.0, 7.25, 9.0], [4], &device);
+    assert_exact(&values(soft_argmin_over(masked, bins, -1, 1e10)), &[7.25]);
 }
 
 #[test]

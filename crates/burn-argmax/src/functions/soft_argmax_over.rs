@@ -61,8 +61,21 @@ pub fn soft_argmax_over<const D: usize, const B: usize>(
     dim: impl AsIndex,
     weighting: impl Into<Weighting>,
 ) -> Tensor<D> {
-    let dim = check_dim("soft_argmax_over", &logits, dim);
-    let weighting = check_weighting("soft_argmax_over", weighting, logits.dtype());
+    over("soft_argmax_over", "logits", logits, bins, dim, weighting)
+}
+
+/// The operator under the name of the function, and of its scores, that was called.
+#[track_caller]
+pub(super) fn over<const D: usize, const B: usize>(
+    op: &str,
+    scores: &str,
+    logits: Tensor<D>,
+    bins: Tensor<B>,
+    dim: impl AsIndex,
+    weighting: impl Into<Weighting>,
+) -> Tensor<D> {
+    let dim = check_dim(op, &logits, dim);
+    let weighting = check_weighting(op, weighting, logits.dtype());
     let logits = logits.dequantize();
     let shape = logits.dims();
     let got = bins.dims();
@@ -73,15 +86,15 @@ pub fn soft_argmax_over<const D: usize, const B: usize>(
     } else {
         assert!(
             got[..] == [shape[dim]],
-            "soft_argmax_over: bins must have {} entries, one for each index along dim {dim}, or a \
-             shape that broadcasts to that of logits, {shape:?}, got shape {got:?}",
+            "{op}: bins must have {} entries, one for each index along dim {dim}, or a shape that \
+             broadcasts to that of {scores}, {shape:?}, got shape {got:?}",
             shape[dim]
         );
         bins.reshape(line)
     };
     assert!(
         bins.device() == logits.device(),
-        "soft_argmax_over: bins must be on the device of logits, {:?}, got {:?}",
+        "{op}: bins must be on the device of {scores}, {:?}, got {:?}",
         logits.device(),
         bins.device()
     );

@@ -119,6 +119,12 @@ pub(crate) fn moments_of(
     }
 }
 
+/// The variance along an axis, `[maps, 1]`, in pixels squared.
+pub(crate) fn variance_along(moments: Tensor<2>, axis: usize) -> Tensor<2> {
+    let (maps, place) = (moments.dims()[0], SPATIAL_AXES + place_of(axis, axis));
+    moments.slice([0..maps, place..place + 1])
+}
+
 /// Where the covariance of two axes, in order, stands in `xx xy xz yy yz zz`.
 fn place_of(a: usize, b: usize) -> usize {
     a * (5 - a) / 2 + b

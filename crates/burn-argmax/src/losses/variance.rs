@@ -1,15 +1,17 @@
 use burn_core::tensor::Tensor;
 
 use crate::{
+    Weighting,
     broken::{blank, not_finite, restore},
     composed::accumulator_max,
-    functions::{check_heatmaps, check_sigma},
-    precision::{accumulator, indices_along, sum_along, sum_rows},
+    functions::{check_heatmaps, check_sigma, spatial_moments, variance_along},
+    precision::sum_rows,
 };
 
 /// How far the spread of each heatmap is from a target width.
 ///
-/// `l = sum_a (v_a - sigma^2)^2`, with `v_a` the variance of the position along axis `a`.
+/// `l = sum_a (v_a - sigma^2)^2`, with `v_a` the variance of the position along axis `a`, of the heatmap
+/// divided by its sum.
 ///
 /// # Arguments
 ///
@@ -19,15 +21,16 @@ use crate::{
 ///
 /// # Returns
 ///
-/// The losses `[batch, locations]`, in pixels to the fourth power. A heatmap with a NaN or an
-/// infinite entry gives NaN; the others are not touched. Computed in `f32` at least, with the sums in
-/// levels, and rounded once to the dtype of `heatmaps`.
+/// The losses `[batch, locations]`, in pixels to the fourth power. An entry of `-inf` is a mask. A heatmap
+/// with a NaN or `+inf`, or whose sum is 0, gives NaN; the others are not touched. Computed in `f32` at
+/// least, about the maximum, in one read of the heatmaps, and rounded once to their dtype.
 ///
 /// # Gradient
 ///
-/// Exact, by Burn's graph. From logits, the diagonal of
-/// [`spatial_soft_argmax_moments`](crate::spatial_soft_argmax_moments) gives the variances in one
-/// fused pass.
+/// Exact, in one read and one write: that of the variances under
+/// [`Weighting::given`](crate::Weighting::given). From logits, the diagonal of
+/// [`spatial_soft_argmax_moments`](crate::spatial_soft_argmax_moments()) gives the variances without the
+/// heatmaps between.
 ///
 /// An upstream gradient of exactly 0 gives exactly 0, whatever the heatmap holds. Any other gives NaN
 /// where the loss is NaN.
@@ -40,7 +43,8 @@ use crate::{
 /// # Source
 ///
 /// Nibali et al., "Numerical Coordinate Regression with Convolutional Neural Networks", 2018; in
-/// pixels, as dsntnn has it.
+/// pixels, as dsntnn has it. That does not divide by the sum: of maps that sum to 1 the losses are the same,
+/// and behind a softmax so are the gradients.
 ///
 /// # Example
 ///
@@ -56,33 +60,19 @@ pub fn variance_loss<const D: usize>(heatmaps: Tensor<D>, sigma: f64) -> Tensor<
     check_heatmaps("variance_loss", &heatmaps);
     check_sigma("variance_loss", sigma);
     let shape = heatmaps.dims();
-    let [batch, locations] = [shape[0], shape[1]];
+    let (batch, locations, axes) = (shape[0], shape[1], D - 2);
     let heatmaps = heatmaps.dequantize();
     if batch * locations == 0 {
         return heatmaps.reshape([batch, locations]);
     }
     let dtype = heatmaps.dtype();
-    let wide = accumulator([dtype]);
-    let positions = shape[2..].iter().product();
-    let rows = heatmaps.cast(wide).reshape([batch, locations, positions]);
-    let broken = not_finite(rows.clone());
-    let maps = blank(rows.clone(), &broken).reshape(shape);
+    let moments = spatial_moments(heatmaps, true, Weighting::given());
+    let variances = (0..axes).map(|axis| variance_along(moments.clone(), axis));
+    let variances = Tensor::cat(variances.collect(), 1).reshape([batch, locations, axes]);
+    let broken = not_finite(variances.clone());
     // No larger, so that the slope stays finite where the loss overflows.
-    let wanted = (sigma * sigma).min(accumulator_max(wide));
-    let loss = (2..D)
-        .map(|dim| {
-            let along = (2..D)
-                .filter(|&other| other != dim)
-                .fold(maps.clone(), sum_along)
-                .reshape([batch, locations, shape[dim]]);
-            let index = indices_along(&along, 2);
-            let mean = sum_along(along.clone() * index.clone(), 2);
-            let distance = index - mean;
-            let variance = sum_rows(along * distance.clone() * distance);
-            let error = variance - wanted;
-            error.clone() * error
-        })
-        .reduce(|sum, error| sum + error)
-        .expect("there is a spatial dimension");
-    restore(loss, &broken, [rows]).cast(dtype)
+    let wanted = (sigma * sigma).min(accumulator_max(variances.dtype()));
+    let error = blank(variances.clone(), &broken) - wanted;
+    let loss = sum_rows(error.clone() * error);
+    restore(loss, &broken, [variances]).cast(dtype)
 }

@@ -77,6 +77,9 @@ fn a_heatmap_that_is_masked_out_leaves_zeros() {
     ];
     for (loss, has_centers) in cases {
         for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            if !has_centers && broken == f32::NEG_INFINITY {
+                continue; // a mask
+            }
             let in_map = (broken, 1.0);
             let in_center = (0.25, broken);
             let places = [in_map, in_center];

@@ -11,6 +11,7 @@ mod lines;
 mod losses;
 mod losses_broken;
 mod losses_precision;
+mod losses_variance;
 mod nn;
 mod properties;
 mod real_sizes;

@@ -240,3 +240,31 @@ fn in_every_dtype() {
         }
     }
 }
+
+/// Bins without a graph beside scores with one, and the other way about.
+#[test]
+fn beside_a_device_without_gradients() {
+    let Some(device) = device() else { return };
+    let plain = device.clone().inner();
+    let (scores, bins) = (scores(6, 40), uniform(56, 40));
+    let both = || {
+        let x = tensor(&scores, [6, 40], &device).require_grad();
+        let b = tensor(&bins, [40], &device).require_grad();
+        let y = soft_argmax_over(x.clone(), b.clone(), 1, 0.7);
+        let grads = y.clone().sum().backward();
+        (values(y), x.grad(&grads).unwrap(), b.grad(&grads).unwrap())
+    };
+    let (value, of_scores, of_bins) = both();
+
+    let x = tensor(&scores, [6, 40], &device).require_grad();
+    let y = soft_argmax_over(x.clone(), tensor(&bins, [40], &plain), 1, 0.7);
+    assert_exact(&values(y.clone()), &value);
+    let gradient = x.grad(&y.sum().backward()).unwrap();
+    assert_exact(&values(gradient), &values(of_scores));
+
+    let b = tensor(&bins, [40], &device).require_grad();
+    let y = soft_argmax_over(tensor(&scores, [6, 40], &plain), b.clone(), 1, 0.7);
+    assert_exact(&values(y.clone()), &value);
+    let gradient = b.grad(&y.sum().backward()).unwrap();
+    assert_exact(&values(gradient), &values(of_bins));
+}
