@@ -7,6 +7,7 @@
 pub mod check;
 pub mod data;
 pub mod device;
+pub mod golden;
 pub mod gradient;
 pub mod oracle;
 pub mod oracle_spatial;

@@ -55,6 +55,7 @@ macro_rules! gradient {
             use super::device;
 
             include_files! {
+                coming_from in "gradient/coming_from.rs",
                 contract in "gradient/contract.rs",
                 divergences in "gradient/divergences.rs",
                 double_use in "gradient/double_use.rs",
@@ -67,6 +68,7 @@ macro_rules! gradient {
                 losses in "gradient/losses.rs",
                 losses_broken in "gradient/losses_broken.rs",
                 losses_precision in "gradient/losses_precision.rs",
+                losses_variance in "gradient/losses_variance.rs",
                 nn in "gradient/nn.rs",
                 properties in "gradient/properties.rs",
                 real_sizes in "gradient/real_sizes.rs",

@@ -1,3 +1,4 @@
+mod coming_from;
 mod contract;
 mod divergences;
 mod double_use;
