@@ -12,4 +12,5 @@ pub mod gradient;
 pub mod oracle;
 pub mod oracle_spatial;
 pub mod oracle_weighting;
+pub mod rounding;
 pub mod rows;

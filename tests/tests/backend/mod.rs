@@ -60,6 +60,7 @@ macro_rules! gradient {
                 divergences in "gradient/divergences.rs",
                 double_use in "gradient/double_use.rs",
                 dtypes in "gradient/dtypes.rs",
+                every_function in "gradient/every_function.rs",
                 extremes in "gradient/extremes.rs",
                 finite_differences in "gradient/finite_differences.rs",
                 golden in "gradient/golden.rs",

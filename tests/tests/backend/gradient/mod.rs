@@ -3,6 +3,7 @@ mod contract;
 mod divergences;
 mod double_use;
 mod dtypes;
+mod every_function;
 mod extremes;
 mod finite_differences;
 mod golden;
