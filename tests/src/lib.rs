@@ -14,3 +14,30 @@ pub mod oracle_spatial;
 pub mod oracle_weighting;
 pub mod rounding;
 pub mod rows;
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    /// What is in no list is compiled by `cargo fmt` alone, and run by nobody.
+    #[test]
+    fn every_file_of_the_suite_is_listed() {
+        let suite = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/backend");
+        let list = fs::read_to_string(suite.join("mod.rs")).expect("the list");
+        for folder in ["", "gradient/"] {
+            let mut files = 0;
+            for file in fs::read_dir(suite.join(folder)).expect("the suite") {
+                let name = file.expect("a file").file_name();
+                let name = name.to_str().expect("a plain name");
+                if name.ends_with(".rs") && name != "mod.rs" {
+                    files += 1;
+                    assert!(
+                        list.contains(&format!("\"{folder}{name}\"")),
+                        "{folder}{name}"
+                    );
+                }
+            }
+            assert!(files > 10, "{files} files in {folder:?}");
+        }
+    }
+}

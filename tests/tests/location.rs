@@ -68,7 +68,7 @@ fn is_that_of_the_caller() {
     }));
     let results = calls.map(|call| catch_unwind(|| call(x())).is_err());
     set_hook(hook);
-    assert_eq!(results, [true; 10]);
+    assert_eq!(results, [true; 11]);
     let files = FILES.lock().expect("no panic while it was held");
     assert!(
         files.iter().all(|at| at.ends_with("location.rs")),
