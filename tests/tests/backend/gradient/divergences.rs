@@ -1,8 +1,10 @@
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{Coordinates, losses};
 use burn_argmax_tests::{
     check::{assert_exact, assert_within, largest},
     data::{tensor, uniform, values, widen},
+    device::computes,
+    rounding::Rounding,
 };
 
 use super::device;
@@ -64,30 +66,52 @@ fn loss(divergence: Divergence, p: &[f64], q: &[f64]) -> f64 {
     terms.sum()
 }
 
-/// Losses of two maps, and their gradients for the maps and for the centers.
+/// Losses of two maps in every dtype, and their gradients for the maps and for the centers.
 #[track_caller]
 fn assert_divergence<const D: usize>(
+    divergence: Divergence,
+    maps: (&[usize], &[f32]),
+    centers: &[f32],
+    sigma: f64,
+    device: &Device,
+) {
+    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+        if computes(device, dtype) {
+            assert_in::<D>(dtype, divergence, maps, centers, sigma, device);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_in<const D: usize>(
+    dtype: DType,
     divergence: Divergence,
     (sizes, maps): (&[usize], &[f32]),
     centers: &[f32],
     sigma: f64,
     device: &Device,
 ) {
-    println!("{divergence:?} of {sizes:?}, {centers:?}, sigma {sigma}");
+    println!("{divergence:?} of {sizes:?} in {dtype:?}, {centers:?}, sigma {sigma}");
     let mut shape = [1; D];
     shape[1] = 2;
     shape[2..].copy_from_slice(sizes);
     let axes = sizes.len();
-    let x = tensor(maps, shape, device).require_grad();
-    let c = tensor(centers, [1, 2, axes], device).require_grad();
+    let x: Tensor<D> = rounded(maps, shape, dtype, device).require_grad();
+    let c: Tensor<3> = rounded(centers, [1, 2, axes], dtype, device).require_grad();
     let upstream = [0.75, -2.0];
     let losses = divergence.loss::<D>()(x.clone(), c.clone(), sigma, Coordinates::Index);
+    assert_eq!(losses.dtype(), dtype);
     let got = values(losses.clone());
-    let gradients = (losses * tensor(&upstream, [1, 2], device)).backward();
+    let gradients = (losses * rounded(&upstream, [1, 2], dtype, device)).backward();
+    let (maps, centers) = (values(x.clone()), values(c.clone()));
+    let rounding = Rounding::of(dtype);
+    let [relative, absolute] = match dtype {
+        DType::F64 => [1e-10, 1e-11],
+        _ => [1e-4, 1e-5],
+    };
     let of_maps = values(x.grad(&gradients).unwrap());
     let of_centers = values(c.grad(&gradients).unwrap());
 
-    let (maps, centers) = (widen(maps), widen(centers));
     let length = maps.len() / 2;
     for map in 0..2 {
         let (p, center) = (
@@ -97,7 +121,9 @@ fn assert_divergence<const D: usize>(
         let g = f64::from(upstream[map]);
         let q = gaussian(sizes, center, sigma);
         let want = loss(divergence, p, &q);
-        assert_within(&got[map..=map], &[want], |_| 1e-4 * want + 1e-9);
+        assert_within(&got[map..=map], &rounding.round(&[want]), |_| {
+            rounding.ulp(want) + relative * want + 1e-4 * absolute
+        });
 
         let slopes = p
             .iter()
@@ -106,7 +132,9 @@ fn assert_divergence<const D: usize>(
         let slopes: Vec<f64> = slopes.collect();
         let of_map = &of_maps[map * length..][..length];
         // A difference of logarithms down to that of `TINY`, each of which is rounded.
-        assert_within(of_map, &slopes, |slope| 1e-4 * slope.abs() + 1e-5);
+        assert_within(of_map, &rounding.round(&slopes), |slope| {
+            2.0 * rounding.ulp(slope) + relative * slope.abs() + absolute
+        });
 
         let step = 1e-5;
         let along = |axis: usize| {
@@ -119,8 +147,22 @@ fn assert_divergence<const D: usize>(
         };
         let want: Vec<f64> = (0..axes).map(along).collect();
         let scale = largest(&want).max(1e-3);
-        assert_within(&of_centers[map * axes..][..axes], &want, |_| 1e-3 * scale);
+        assert_within(
+            &of_centers[map * axes..][..axes],
+            &rounding.round(&want),
+            |want| 2.0 * rounding.ulp(want) + 1e-3 * scale,
+        );
     }
+}
+
+fn rounded<const D: usize>(
+    values: &[f32],
+    shape: [usize; D],
+    dtype: DType,
+    device: &Device,
+) -> Tensor<D> {
+    let data = TensorData::new(values.to_vec(), shape).convert_dtype(dtype);
+    Tensor::from_data(data, (device, dtype))
 }
 
 /// A softmax, with a peak if it is sharp.
