@@ -5,8 +5,8 @@ use crate::{Weighting, precision::accumulator};
 
 /// The expected value of the bins under weights of the scores: soft-argmax over any coordinate.
 ///
-/// `y = sum_i b_i * p_i` with, for a number `beta`, `p = softmax(beta * (x - max x))`. Where the bins are `0..n-1` it is
-/// [`soft_argmax`](crate::soft_argmax).
+/// `y = sum_i b_i * p_i` with, for a number `beta`, `p = softmax(beta * (x - max x))`. Where the
+/// bins are `0..n-1` it is [`soft_argmax`](crate::soft_argmax).
 ///
 /// # Arguments
 ///
@@ -29,9 +29,10 @@ use crate::{Weighting, precision::accumulator};
 ///
 /// # Gradient
 ///
-/// `dx_j = g * (dw_j / dx_j) * (b_j - y) / sum_k w_k`, for a softmax `g * beta * p_j * (b_j - y)`, and `db_j = g * p_j`, summed over the rows that share the
-/// bin. Both are exactly 0 at a mask, and in a row whose `g` is exactly 0, whatever else the row
-/// holds. In any other row with a NaN or `+inf` the gradient of the scores is NaN.
+/// `dx_j = g * (dw_j / dx_j) * (b_j - y) / sum_k w_k`, for a softmax `g * beta * p_j * (b_j - y)`,
+/// and `db_j = g * p_j`, summed over the rows that share the bin. Both are exactly 0 at a mask, and
+/// in a row whose `g` is exactly 0, whatever else the row holds. In any other row with a NaN or
+/// `+inf` the gradient of the scores is NaN.
 ///
 /// # Panics
 ///

@@ -25,7 +25,8 @@ use crate::Weighting;
 ///
 /// # Gradient
 ///
-/// That of [`soft_argmax`], negated: for a number `-g * beta * p_j * (j - y)`. It is exactly 0 where that of [`soft_argmax`] is.
+/// That of [`soft_argmax`], negated: for a number `-g * beta * p_j * (j - y)`. It is exactly 0
+/// where that of [`soft_argmax`] is.
 ///
 /// # Panics
 ///

@@ -5,8 +5,9 @@ use crate::{Weighting, ops::spatial_moments_len};
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
 ///
-/// `y_a = sum_j c_a(j) * p_j` for each axis `a`, with, for a number `beta`, `p = softmax(beta * (x - max x))` over every
-/// position `j` of the heatmap and `c_a(j)` that position's coordinate.
+/// `y_a = sum_j c_a(j) * p_j` for each axis `a`, with, for a number `beta`,
+/// `p = softmax(beta * (x - max x))` over every position `j` of the heatmap and `c_a(j)` that
+/// position's coordinate.
 ///
 /// # Arguments
 ///

@@ -39,8 +39,9 @@ pub struct SpatialSoftArgmaxMoments {
 /// # Gradient
 ///
 /// `dx_j = (dw_j / dx_j) / sum_k w_k * (sum_a g_a d_a + sum_ab G_ab (d_a d_b - V_ab))` with
-/// `d = c(j) - y`, exact, in one read and one write. The slope of a weight is `beta * w_j` for a softmax. It is exactly 0 at a mask, and in a heatmap whose `g` and `G` are all
-/// exactly 0, whatever else the heatmap holds. In any other heatmap with a NaN or `+inf` it is NaN.
+/// `d = c(j) - y`, exact, in one read and one write. The slope of a weight is `beta * w_j` for a
+/// softmax. It is exactly 0 at a mask, and in a heatmap whose `g` and `G` are all exactly 0,
+/// whatever else the heatmap holds. In any other heatmap with a NaN or `+inf` it is NaN.
 ///
 /// # Panics
 ///

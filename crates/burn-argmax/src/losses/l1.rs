@@ -15,7 +15,8 @@ use crate::precision::sum_rows;
 /// # Returns
 ///
 /// The losses `[batch, locations]`, in the units of the coordinates. A location with a NaN or an
-/// infinite coordinate, or with a difference that overflows, gives NaN; the others are not touched. Computed in `f32` at least, and rounded once to the dtype of `predicted`.
+/// infinite coordinate, or with a difference that overflows, gives NaN; the others are not touched.
+/// Computed in `f32` at least, and rounded once to the dtype of `predicted`.
 ///
 /// # Gradient
 ///
