@@ -1,7 +1,7 @@
 use burn_core::backend::{TensorMetadata, tensor::FloatTensor};
 use burn_cubecl::CubeBackend;
 
-use crate::{ArgmaxOps, Weighting, composed, kernels::cube, weighting::Weights};
+use crate::{ArgmaxOps, Weighting, composed, kernels::cube};
 
 impl ArgmaxOps for CubeBackend {
     fn soft_argmax_forward(
@@ -10,16 +10,9 @@ impl ArgmaxOps for CubeBackend {
         weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let logits = cube::lines_within(logits, dim, weighting.radius);
-        match weighting.weights {
-            Weights::Given => {
-                composed::soft_argmax_forward::<Self>(logits, dim, Weighting::given())
-            }
-            weights => {
-                let dtype = logits.dtype();
-                let (result, state) = cube::soft_argmax_forward(logits, dim, weights);
-                (composed::cast::<Self>(result, dtype), state)
-            }
-        }
+        let dtype = logits.dtype();
+        let (result, state) = cube::soft_argmax_forward(logits, dim, weighting.weights);
+        (composed::cast::<Self>(result, dtype), state)
     }
 
     fn soft_argmax_backward(
@@ -30,15 +23,8 @@ impl ArgmaxOps for CubeBackend {
         weighting: Weighting,
     ) -> FloatTensor<Self> {
         let logits = cube::lines_within(logits, dim, weighting.radius);
-        match weighting.weights {
-            Weights::Given => {
-                composed::soft_argmax_backward::<Self>(logits, state, grad, dim, Weighting::given())
-            }
-            weights => {
-                let grad = composed::widen::<Self>(grad);
-                cube::soft_argmax_backward(logits, state, grad, dim, weights)
-            }
-        }
+        let grad = composed::widen::<Self>(grad);
+        cube::soft_argmax_backward(logits, state, grad, dim, weighting.weights)
     }
 
     fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
@@ -64,12 +50,7 @@ impl ArgmaxOps for CubeBackend {
         weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let heatmaps = cube::maps_within(heatmaps, weighting.radius);
-        match weighting.weights {
-            Weights::Given => {
-                composed::spatial_moments_forward::<Self>(heatmaps, covariance, Weighting::given())
-            }
-            weights => cube::spatial_moments_forward(heatmaps, covariance, weights),
-        }
+        cube::spatial_moments_forward(heatmaps, covariance, weighting.weights)
     }
 
     fn spatial_moments_backward(
@@ -80,16 +61,7 @@ impl ArgmaxOps for CubeBackend {
         weighting: Weighting,
     ) -> FloatTensor<Self> {
         let heatmaps = cube::maps_within(heatmaps, weighting.radius);
-        match weighting.weights {
-            Weights::Given => composed::spatial_moments_backward::<Self>(
-                heatmaps,
-                state,
-                grad,
-                covariance,
-                Weighting::given(),
-            ),
-            weights => cube::spatial_moments_backward(heatmaps, state, grad, covariance, weights),
-        }
+        cube::spatial_moments_backward(heatmaps, state, grad, covariance, weighting.weights)
     }
 
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {

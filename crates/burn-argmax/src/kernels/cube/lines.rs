@@ -12,7 +12,7 @@ use burn_cubecl::{
 
 use super::{
     layout::{Layout, Strides},
-    weights::WeightsLaunch,
+    weights::{Form, WeightsLaunch},
 };
 use crate::composed::{accumulator_dtype, accumulator_max, with_dim_size};
 use crate::weighting;
@@ -156,20 +156,16 @@ impl Lines {
     }
 
     /// How scores become weights.
-    ///
-    /// # Panics
-    ///
-    /// If the weights are given: those are not computed.
     pub(super) fn weights(&self, weights: weighting::Weights) -> WeightsLaunch {
-        let (beta, level, background) = match weights {
-            weighting::Weights::Softmax { beta } => (beta, 0.0, false),
+        let (beta, level, form) = match weights {
+            weighting::Weights::Softmax { beta } => (beta, 0.0, Form::Softmax),
             // With a smaller beta, which gives the same, weights would vanish.
-            weighting::Weights::Above { beta, level } => (beta.max(1e-36), level, true),
-            weighting::Weights::Given => panic!("burn-argmax: {}: weights are given", self.op),
+            weighting::Weights::Above { beta, level } => (beta.max(1e-36), level, Form::Above),
+            weighting::Weights::Given => (1.0, 0.0, Form::Given),
         };
         let beta = beta.min(accumulator_max(self.dtype));
         let scalar = |value| InputScalar::new(value, dtype_to_elem_type(self.accumulator));
-        WeightsLaunch::new(scalar(beta), scalar(level), background)
+        WeightsLaunch::new(scalar(beta), scalar(level), form)
     }
 
     /// The score of a mask, from the host for the same reason as [`nan`](Lines::nan).

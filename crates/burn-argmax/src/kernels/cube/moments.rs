@@ -3,17 +3,21 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::{bits::Kind, weights::Weights};
+use super::{
+    bits::Kind,
+    weights::{Form, Weights},
+};
 
-/// Softmax sums over some entries, about a center: with `w_i = exp(beta * (x_i - max))`, `sum` is
-/// `sum_i w_i` and `moment` is `sum_i (coordinate_i - center) * w_i`.
+/// Sums over some entries, about a center: with weights `w_i`, `sum` is `sum_i w_i` and `moment` is `sum_i (coordinate_i - center) * w_i`.
 ///
 /// The center is the coordinate of the maximum, so that a sharp peak far from the origin loses
 /// nothing: the terms of `moment` are then as small as the weights beside the peak. Coordinates
 /// that are indices are integers, and only their distances become floats.
 ///
-/// A `sum` of 0 means no entry; -1 marks an input that has no softmax. The marker is an ordinary
-/// number because a compiler need not respect a NaN.
+/// A `sum` of 0 means no entry, or none that counts: such sums are the same about every center. A `sum` of
+/// -1 marks a line with a NaN or `+inf`, and where weights are given, whose sum may be negative, the
+/// largest number as `max` does. The marker is an ordinary number because a compiler need not respect a
+/// NaN.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
 pub(super) struct Moments<A: Float, C: Numeric, N: Size> {
@@ -44,7 +48,7 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
 
         let kind = Kind::<N>::of::<A, K>(x);
         let absent = kind.masked.or(kind.broken);
-        let spoiled = kind.broken.or(self.sum.less_than(&zero));
+        let spoiled = kind.broken.or(self.is_spoiled(weights));
 
         let x = select_many(absent, Vector::new(A::min_value()), x);
         // Also as the first entry: it may be no greater than the maximum of none.
@@ -66,16 +70,33 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         let distance = Vector::<A, N>::cast_from(at - self.center);
         let distance = select_many(absent.or(first), zero, distance);
         self.moment = self.moment * keep + distance * select_many(rises, zero - kept, arriving);
-        self.sum = select_many(spoiled, zero - one, kept + arriving);
+        self.sum = kept + arriving;
         self.center = select_many(rises, at, self.center);
         self.max = highest;
+        self.spoil(spoiled, weights);
+    }
+
+    fn is_spoiled(&self, weights: &Weights) -> Vector<bool, N> {
+        if comptime!(weights.form == Form::Given) {
+            self.max.equal(&Vector::new(A::max_value()))
+        } else {
+            self.sum.less_than(&Vector::new(A::new(0.0_f32)))
+        }
+    }
+
+    fn spoil(&mut self, spoiled: Vector<bool, N>, weights: &Weights) {
+        if comptime!(weights.form == Form::Given) {
+            self.max = select_many(spoiled, Vector::new(A::max_value()), self.max);
+        } else {
+            self.sum = select_many(spoiled, Vector::new(A::new(-1.0_f32)), self.sum);
+        }
     }
 
     /// With the entries of `other`. The lower of two equal maxima's coordinates is the center, in
     /// whatever order they come.
     pub(super) fn merge(&mut self, other: &Self, weights: &Weights) {
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
-        let spoiled = self.sum.less_than(&zero).or(other.sum.less_than(&zero));
+        let spoiled = self.is_spoiled(weights).or(other.is_spoiled(weights));
         let ties = other.max.equal(&self.max);
         let other_leads = other
             .max
@@ -102,7 +123,8 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         self.max = max;
         self.center = center;
         self.moment = lead_moment + (moved_moment + distance * moved_sum);
-        self.sum = select_many(spoiled, Vector::new(A::new(-1.0_f32)), lead_sum + moved_sum);
+        self.sum = lead_sum + moved_sum;
+        self.spoil(spoiled, weights);
     }
 
     pub(super) fn store<K: Int>(&self) -> Sequence<Vector<K, N>> {
@@ -123,10 +145,12 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         }
     }
 
-    /// NaN but for a `sum` of -1 where a line has no softmax.
-    pub(super) fn average(&self, nan: A) -> Average<A, N> {
+    /// NaN but for a `sum` of 0 where a line has no average.
+    pub(super) fn average(&self, nan: A, weights: &Weights) -> Average<A, N> {
         let nan = Vector::<A, N>::new(nan);
-        let valid = self.sum.greater_than(&Vector::new(A::new(0.0_f32)));
+        let zero = Vector::<A, N>::new(A::new(0.0_f32));
+        let no = Vector::new(false);
+        let valid = select_many(self.is_spoiled(weights), no, self.sum.not_equal(&zero));
         let divisor = select_many(valid, self.sum, Vector::new(A::new(1.0_f32)));
 
         // An index may be too large for a float: the sums move to where it is rounded to.
@@ -135,14 +159,14 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         let offset = (self.moment + rounding * self.sum) / divisor;
         Average::<A, N> {
             max: select_many(valid, self.max, nan),
-            sum: select_many(valid, self.sum, Vector::new(A::new(-1.0_f32))),
+            sum: select_many(valid, self.sum, zero),
             center: select_many(valid, center, nan),
             offset: select_many(valid, offset, nan),
         }
     }
 }
 
-/// The softmax average of a coordinate over a line, `center + offset`, and what its gradient needs.
+/// The average of a coordinate over a line, `center + offset`, and what its gradient needs.
 #[derive(CubeType, Clone, Copy)]
 #[expand(derive(Clone, Copy))]
 pub(super) struct Average<A: Float, N: Size> {
@@ -172,9 +196,9 @@ impl<A: Float, N: Size> Average<A, N> {
         }
     }
 
-    /// Whether the line has a softmax.
+    /// Whether the line has an average.
     pub(super) fn valid(&self) -> Vector<bool, N> {
-        self.sum.greater_than(&Vector::new(A::new(0.0_f32)))
+        self.sum.not_equal(&Vector::new(A::new(0.0_f32)))
     }
 
     /// How the weight of a score grows, over the rate and the sum.

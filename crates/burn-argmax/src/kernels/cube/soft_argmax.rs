@@ -50,7 +50,7 @@ impl Reduction for SoftArgmax {
     }
 
     fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
-        let average = sums.average(op.nan.get::<P::A>());
+        let average = sums.average(op.nan.get::<P::A>(), &op.weights);
         let mut result = Sequence::<Vector<P::A, P::M>>::new();
         result.push(average.center + average.offset);
         Finished::<P> {

@@ -113,7 +113,7 @@ impl Reduction for SoftmaxGradient {
     }
 
     fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
-        let average = sums.moments.average(op.nan.get::<P::A>());
+        let average = sums.moments.average(op.nan.get::<P::A>(), &op.weights);
         let mut state = average.store::<P::K>();
         state.push(sums.upstream);
         Finished::<P> {

@@ -5,15 +5,25 @@ use cubecl::prelude::*;
 
 use super::bits::Kind;
 
-/// How scores become weights, all over `exp(beta * max)`: `exp(beta * x)`, or with a background
-/// `exp(beta * (x - level)) - 1` above a level, and 0 at and below it. A line whose maximum does not
-/// rise above the level has the weights of no background.
+/// What weights are made of scores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Form {
+    /// `exp(beta * x)` over `exp(beta * max)`.
+    Softmax,
+    /// `exp(beta * (x - level)) - 1` above the level, and 0 at and below it, over `exp(beta * max)`. A
+    /// line whose maximum does not rise above the level has the weights of a softmax.
+    Above,
+    /// `x`.
+    Given,
+}
+
+/// How scores become weights.
 #[derive(CubeType, CubeLaunch)]
 pub(super) struct Weights {
     beta: InputScalar,
     level: InputScalar,
     #[cube(comptime)]
-    background: bool,
+    pub(super) form: Form,
 }
 
 #[cube]
@@ -22,14 +32,18 @@ impl Weights {
         self.beta.get::<A>()
     }
 
-    /// `exp(beta * difference)` for a difference that is not positive.
+    /// `exp(beta * difference)` for a difference that is not positive, and 1 for weights that are given.
     ///
     /// The product is kept finite on the way: 0 * -inf is not a weight of 1, as `beta = 0` must give,
     /// and `exp` of -1000 is 0 in every precision.
     pub(super) fn power<A: Float, N: Size>(&self, difference: Vector<A, N>) -> Vector<A, N> {
-        let finite = max(difference, Vector::new(A::min_value()));
-        let exponent = Vector::new(self.beta.get::<A>()) * finite;
-        max(exponent, Vector::new(A::new(-1000.0_f32))).exp()
+        if comptime!(self.form == Form::Given) {
+            Vector::new(A::new(1.0_f32))
+        } else {
+            let finite = max(difference, Vector::new(A::min_value()));
+            let exponent = Vector::new(self.beta.get::<A>()) * finite;
+            max(exponent, Vector::new(A::new(-1000.0_f32))).exp()
+        }
     }
 
     /// What the power of a score is multiplied by, to be its weight, in a line of this maximum.
@@ -39,11 +53,13 @@ impl Weights {
         highest: Vector<A, N>,
     ) -> Vector<A, N> {
         let one = Vector::<A, N>::new(A::new(1.0_f32));
-        if comptime!(self.background) {
+        if comptime!(self.form == Form::Above) {
             let rise = self.rise::<A, N>(x);
             let zero = Vector::<A, N>::new(A::new(0.0_f32));
             let share = select_many(self.is_above(rise), less_power::<A, N>(rise), zero);
             select_many(self.is_above(self.rise::<A, N>(highest)), share, one)
+        } else if comptime!(self.form == Form::Given) {
+            x
         } else {
             one
         }
@@ -56,7 +72,7 @@ impl Weights {
         highest: Vector<A, N>,
     ) -> Vector<A, N> {
         let one = Vector::<A, N>::new(A::new(1.0_f32));
-        if comptime!(self.background) {
+        if comptime!(self.form == Form::Above) {
             let below = x.less_equal(&Vector::new(self.level.get::<A>()));
             let share = select_many(below, Vector::new(A::new(0.0_f32)), one);
             select_many(self.is_above(self.rise::<A, N>(highest)), share, one)
@@ -73,7 +89,7 @@ impl Weights {
         to: Vector<A, N>,
     ) -> Vector<A, N> {
         let power = self.power::<A, N>(from - to);
-        if comptime!(self.background) {
+        if comptime!(self.form == Form::Above) {
             let was_above = self.is_above(self.rise::<A, N>(from));
             let is_above = self.is_above(self.rise::<A, N>(to));
             let zero = Vector::<A, N>::new(A::new(0.0_f32));

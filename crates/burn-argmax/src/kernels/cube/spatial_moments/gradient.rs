@@ -119,7 +119,7 @@ impl Map for SpatialMoments {
                 op.weights.rate::<P::A>(),
                 Vector::new(scale),
                 silent,
-                Vector::new(sum > P::A::new(0.0_f32)),
+                Vector::new(sum != P::A::new(0.0_f32)),
                 op.nan.get::<P::A>(),
             ),
             position: op.raster.position(walk.start),

@@ -7,23 +7,21 @@ use super::{
     super::{
         bits::Kind,
         operator::{Entry, Finished, Reduction, Types, Walk},
-        weights::Weights,
+        weights::{Form, Weights},
     },
     AXES, PAIRS, SpatialMoments,
     raster::{Position, Raster},
 };
 use crate::ops::spatial_moments_len;
 
-/// Softmax sums over some entries of a map, about a center: with `w_j = exp(beta * (x_j - max))`,
-/// `sum` is `sum_j w_j`, and `moments` are the sums weighted by the distance from the center along
+/// Sums over some entries of a map, about a center: with weights `w_j`, `sum` is `sum_j w_j`, and `moments` are the sums weighted by the distance from the center along
 /// each axis, and with covariance by the products of these distances, as in [`PAIRS`].
 ///
 /// The center is where the maximum stands, so that a sharp peak far from the origin loses nothing:
 /// the terms of the moments are then as small as the weights beside the peak. Any entry is as good
 /// where all are the smallest finite number.
 ///
-/// A `sum` of 0 means no entry; -1 marks an input that has no softmax. The marker is an ordinary
-/// number because a compiler need not respect a NaN.
+/// What `sum` and `max` mark is that of [`Moments`](super::super::moments::Moments).
 #[derive(CubeType)]
 pub(super) struct Sums<A: Float> {
     max: A,
@@ -146,7 +144,7 @@ impl<A: Float> Sums<A> {
     /// With the entries of `other`, about the higher of the two maxima: of equal ones, the first.
     fn merge(&mut self, other: &Self, raster: &Raster, weights: &Weights) {
         let zero = A::new(0.0_f32);
-        let spoiled = self.sum < zero || other.sum < zero;
+        let spoiled = self.is_spoiled(weights) || other.is_spoiled(weights);
         let ties = other.max == self.max;
         let before = raster.index(&other.center) < raster.index(&self.center);
         let higher = other.max > self.max || (ties && before);
@@ -177,10 +175,27 @@ impl<A: Float> Sums<A> {
         self.center.y = select(other_leads, self.center.y, other.center.y);
         self.center.z = select(other_leads, self.center.z, other.center.z);
         self.recenter(lead_max, &lead_center, weights);
-        self.sum = select(spoiled, A::new(-1.0_f32), self.sum + lead_sum);
+        self.sum += lead_sum;
         #[unroll]
         for entry in 0..comptime!(self.moments.len()) {
             self.moments[entry] += lead_moments[entry];
+        }
+        self.spoil(spoiled, weights);
+    }
+
+    fn is_spoiled(&self, weights: &Weights) -> bool {
+        if comptime!(weights.form == Form::Given) {
+            self.max == A::max_value()
+        } else {
+            self.sum < A::new(0.0_f32)
+        }
+    }
+
+    fn spoil(&mut self, spoiled: bool, weights: &Weights) {
+        if comptime!(weights.form == Form::Given) {
+            self.max = select(spoiled, A::max_value(), self.max);
+        } else {
+            self.sum = select(spoiled, A::new(-1.0_f32), self.sum);
         }
     }
 }
@@ -231,12 +246,12 @@ impl Reduction for SpatialMoments {
         op.raster.advance(&mut lanes.position, &lanes.stride);
     }
 
-    fn fold<P: Types>(_op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
+    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
         let count = P::N::value();
         let mut sums = lanes.sums;
         #[unroll]
         for lane in 0..count {
-            sums.sum = select(lanes.broken.extract(lane), P::A::new(-1.0_f32), sums.sum);
+            sums.spoil(lanes.broken.extract(lane), &op.weights);
         }
         sums
     }
@@ -280,12 +295,12 @@ impl Reduction for SpatialMoments {
     }
 
     /// The state is as [`ArgmaxOps::spatial_moments_forward`](crate::ArgmaxOps) says. A map without
-    /// a softmax has a `sum` of -1 and NaN for the rest.
+    /// moments has a `sum` of 0 and NaN for the rest.
     fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
         let nan = op.nan.get::<P::A>();
-        let valid = sums.sum > P::A::new(0.0_f32);
+        let valid = !sums.is_spoiled(&op.weights) && sums.sum != P::A::new(0.0_f32);
         let divisor = select(valid, sums.sum, P::A::new(1.0_f32));
-        let sum = select(valid, sums.sum, P::A::new(-1.0_f32));
+        let sum = select(valid, sums.sum, P::A::new(0.0_f32));
 
         let mut centers = Sequence::<P::A>::new();
         let mut offsets = Sequence::<P::A>::new();
