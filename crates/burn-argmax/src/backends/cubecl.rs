@@ -1,4 +1,4 @@
-use burn_core::backend::{TensorMetadata, tensor::FloatTensor};
+use burn_core::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
 use burn_cubecl::CubeBackend;
 
 use crate::{ArgmaxOps, Weighting, composed, kernels::cube};
@@ -25,6 +25,37 @@ impl ArgmaxOps for CubeBackend {
         let logits = cube::lines_within(logits, dim, weighting.radius);
         let grad = composed::widen::<Self>(grad);
         cube::soft_argmax_backward(logits, state, grad, dim, weighting.weights)
+    }
+
+    fn soft_argmax_over_forward(
+        logits: FloatTensor<Self>,
+        bins: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let dtype = logits.dtype();
+        let logits = cube::lines_within(logits, dim, weighting.radius);
+        let logits = composed::widen::<Self>(logits);
+        let bins = Self::float_expand(bins, logits.shape());
+        let (value, state) = cube::soft_argmax_over_forward(logits, bins, dim, weighting.weights);
+        (composed::cast::<Self>(value, dtype), state)
+    }
+
+    fn soft_argmax_over_backward(
+        logits: FloatTensor<Self>,
+        bins: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        let dtype = logits.dtype();
+        let logits = cube::lines_within(logits, dim, weighting.radius);
+        let [logits, grad] = [logits, grad].map(composed::widen::<Self>);
+        let bins = Self::float_expand(bins, logits.shape());
+        let weights = weighting.weights;
+        let gradient = cube::soft_argmax_over_backward(logits, bins, state, grad, dim, weights);
+        composed::cast::<Self>(gradient, dtype)
     }
 
     fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {

@@ -184,7 +184,9 @@ mod tests {
     use burn_cubecl::ops::numeric;
 
     use super::*;
-    use crate::kernels::cube::{soft_argmax_backward, softmax_backward, spatial_moments_backward};
+    use crate::kernels::cube::{
+        soft_argmax_backward, soft_argmax_over_forward, softmax_backward, spatial_moments_backward,
+    };
 
     const SOFTMAX: weighting::Weights = weighting::Weights::Softmax { beta: 1.0 };
 
@@ -209,6 +211,12 @@ mod tests {
     #[should_panic(expected = "softmax_backward: grad has the shape")]
     fn an_upstream_gradient_of_another_shape() {
         softmax_backward(zeros(&[2, 16]), zeros(&[2, 15]), 1, 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "soft_argmax_over_forward: bins has the shape")]
+    fn bins_of_another_shape() {
+        soft_argmax_over_forward(zeros(&[2, 16]), zeros(&[1, 16]), 1, SOFTMAX);
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod one_hot;
 mod operator;
 mod peak;
 mod soft_argmax;
+mod soft_argmax_over;
 mod softmax;
 mod spatial_moments;
 mod weights;
@@ -29,6 +30,7 @@ mod work;
 
 pub(crate) use one_hot::{one_hot, sign_one_hot};
 pub(crate) use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
+pub(crate) use soft_argmax_over::{soft_argmax_over_backward, soft_argmax_over_forward};
 pub(crate) use softmax::{softmax, softmax_backward};
 pub(crate) use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
 pub(crate) use window::{lines_within, maps_within};

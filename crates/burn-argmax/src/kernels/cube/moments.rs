@@ -67,9 +67,11 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
 
         // About the old center the entry adds `distance * arriving`; about its own, the old sums
         // move by `-distance * kept`.
+        // What weighs nothing has no distance, also from an infinite coordinate.
+        let moved = select_many(rises, zero - kept, arriving);
         let distance = Vector::<A, N>::cast_from(at - self.center);
-        let distance = select_many(absent.or(first), zero, distance);
-        self.moment = self.moment * keep + distance * select_many(rises, zero - kept, arriving);
+        let distance = select_many(moved.equal(&zero), zero, distance);
+        self.moment = self.moment * keep + distance * moved;
         self.sum = kept + arriving;
         self.center = select_many(rises, at, self.center);
         self.max = highest;
