@@ -456,3 +456,46 @@ fn faint_masses_under_no_upstream_gradient() {
     };
     assert_exact(&values(gradient(x, upstream, op)), &[0.0; 4]);
 }
+
+/// Weights that are given may be negative, cancel within a part of a line, and sum to 0.
+#[test]
+fn masses_of_both_signs() {
+    let Some(device) = device() else { return };
+    for n in [9, 1_000, 70_003] {
+        let negative = uniform(81, n).into_iter().map(|x| x - 6.0);
+        let both = uniform(82, n)
+            .into_iter()
+            .enumerate()
+            .map(|(i, x)| if i % 3 == 0 { 8.0 + x } else { -x.abs() / 4.0 });
+        let mut cancelling = vec![0.0; n];
+        cancelling[1] = 1.0;
+        cancelling[2] = -1.0;
+        let nothing = cancelling.clone();
+        cancelling[n - 2] = -0.5;
+        let lines: Vec<Vec<f32>> = vec![negative.collect(), both.collect(), cancelling, nothing];
+        for width in [1, 4] {
+            let shape = [4 / width, n, width];
+            println!("{n} entries, {width} side by side");
+            let x = side_by_side(&lines.concat(), n, width);
+            let x = tensor(&x, shape, &device).require_grad();
+            let y = soft_argmax(x.clone(), 1, Weighting::given());
+            let got = values(y.clone());
+            let slopes = values(x.grad(&y.backward()).expect("a gradient"));
+            let slopes = rows(&slopes, shape, 1);
+            for (row, (&got, slopes)) in lines.iter().zip(got.iter().zip(slopes)) {
+                let sum: f64 = row.iter().map(|&x| f64::from(x)).sum();
+                let moment = row.iter().enumerate();
+                let moment: f64 = moment.map(|(i, &x)| i as f64 * f64::from(x)).sum();
+                if sum == 0.0 {
+                    assert!(got.is_nan() && slopes.iter().all(|slope| slope.is_nan()));
+                    continue;
+                }
+                let mean = moment / sum;
+                assert_within(&[got], &[mean], |mean| 1e-5 * mean.abs().max(n as f64));
+                let want: Vec<f64> = (0..n).map(|i| (i as f64 - mean) / sum).collect();
+                let scale = largest(&want);
+                assert_within(&slopes, &want, |_| 1e-4 * scale);
+            }
+        }
+    }
+}
