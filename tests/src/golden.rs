@@ -15,6 +15,8 @@ pub struct Case {
     /// The call.
     pub op: String,
     args: Value,
+    /// Along which it runs, where that is not in its name.
+    pub dim: Option<usize>,
     /// The shape of the input.
     pub shape: Vec<usize>,
     x: Vec<f64>,

@@ -10,6 +10,7 @@ pub mod device;
 pub mod golden;
 pub mod gradient;
 pub mod oracle;
+pub mod oracle_entmax;
 pub mod oracle_spatial;
 pub mod oracle_weighting;
 pub mod rounding;

@@ -202,6 +202,39 @@ pub trait ArgmaxOps: Backend {
         composed::softmax_backward::<Self>(logits, grad, dim, beta)
     }
 
+    /// The entmax along `dim`, for an `alpha` above 1 and up to 2 of logits in the dtype that sums run in,
+    /// and the state that the backward pass needs: the maximum of each row, and the root of its weight,
+    /// `w^(alpha - 1)`, in two parts, all NaN in a row that has no entmax.
+    #[fusion(meta = |logits, dim, _alpha, _beta| composed::entmax_metadata(logits, *dim))]
+    fn entmax_forward(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        alpha: f64,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::entmax_forward::<Self>(logits, dim, alpha, beta)
+    }
+
+    /// [`entmax_forward`](ArgmaxOps::entmax_forward) without the state.
+    #[fusion(dtype = logits, shape = logits)]
+    fn entmax(logits: FloatTensor<Self>, dim: usize, alpha: f64, beta: f64) -> FloatTensor<Self> {
+        Self::entmax_forward(logits, dim, alpha, beta).0
+    }
+
+    /// The gradient of [`entmax`](ArgmaxOps::entmax): `beta * s * (grad - sum(s * grad) / sum(s))` with
+    /// `s = p^(2 - alpha)` where `p` is above 0, and 0 elsewhere.
+    #[fusion(dtype = logits, shape = logits)]
+    fn entmax_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        alpha: f64,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        composed::entmax_backward::<Self>(logits, state, grad, dim, alpha, beta)
+    }
+
     /// The moments of the pixel index under the softmax over each map, and the state that the
     /// backward pass needs.
     ///

@@ -33,6 +33,11 @@ pub(crate) fn sum_along<const D: usize>(tensor: Tensor<D>, dim: usize) -> Tensor
     Tensor::from_dispatch(composed::sum_dim::<Dispatch>(tensor.into_dispatch(), dim))
 }
 
+/// Sums over so many terms. Burn's gradient of a division by a number has the digits of `f32` alone.
+pub(crate) fn divided<const D: usize>(sums: Tensor<D>, count: usize) -> Tensor<D> {
+    sums * (1.0 / count as f64)
+}
+
 /// The sums of all rows, in levels.
 pub(crate) fn sum_rows(rows: Tensor<3>) -> Tensor<2> {
     sum_along(rows, 2).squeeze_dim(2)

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 /// | [`softmax(beta)`](Weighting::softmax), or a number | `exp(beta * x)` | logits |
 /// | [`.within(radius)`](Weighting::within) | the same near the first maximum, 0 elsewhere | several peaks |
 /// | [`.above(level)`](Weighting::above) | `max(exp(beta * (x - level)) - 1, 0)` | heatmaps over a background |
+/// | [`entmax(alpha, beta)`](Weighting::entmax) | `[(alpha - 1) beta x - tau]_+^(1 / (alpha - 1))` | a background whose level is not known |
 /// | [`given()`](Weighting::given) | `x` | probabilities, masses |
 ///
 /// Weights are divided by their sum. A score of `-inf` is a mask: it weighs nothing.
@@ -41,6 +42,9 @@ use serde::{Deserialize, Serialize};
 pub struct Weighting {
     pub(crate) weights: Weights,
     pub(crate) radius: Option<usize>,
+    /// Of an entmax, whose other weights are those of a softmax: above 1 and up to 2. Functions take
+    /// the entmax first, and hand on the weights that it gives.
+    pub(crate) alpha: Option<f64>,
 }
 
 /// The weights of a whole line.
@@ -58,6 +62,23 @@ impl Weighting {
         Self {
             weights: Weights::Softmax { beta },
             radius: None,
+            alpha: None,
+        }
+    }
+
+    /// The [`entmax`](crate::entmax()) of `beta * x`, with an `alpha` from 1, the softmax, to 2, sparsemax:
+    /// what is far enough below the maximum weighs exactly 0, and gets no gradient. How far, the scores
+    /// themselves decide: at most `1 / (beta * (alpha - 1))`, and less where many are near the maximum.
+    ///
+    /// So a background has no part, without a window and without a level that is known. At 1.5 and `beta`
+    /// of 1, it must be 2 below the peak.
+    ///
+    /// Peters, Niculae and Martins, "Sparse Sequence-to-Sequence Models", ACL 2019.
+    pub const fn entmax(alpha: f64, beta: f64) -> Self {
+        Self {
+            weights: Weights::Softmax { beta },
+            radius: None,
+            alpha: Some(alpha),
         }
     }
 
@@ -70,6 +91,7 @@ impl Weighting {
         Self {
             weights: Weights::Given,
             radius: None,
+            alpha: None,
         }
     }
 
@@ -100,9 +122,14 @@ impl Weighting {
     ///
     /// # Panics
     ///
-    /// For [`given`](Weighting::given) weights, of which one may take off a level before.
+    /// For [`given`](Weighting::given) weights, of which one may take off a level before, and for those of
+    /// an [`entmax`](Weighting::entmax), in which a background has no part anyway.
     #[track_caller]
     pub const fn above(self, level: f64) -> Self {
+        assert!(
+            self.alpha.is_none(),
+            "Weighting::above: those of an entmax have no background, only weights of a softmax"
+        );
         match self.weights {
             Weights::Softmax { beta } | Weights::Above { beta, .. } => Self {
                 weights: Weights::Above { beta, level },

@@ -102,6 +102,18 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         }
     }
 
+    fn entmax(logits: FloatTensor<Self>, dim: usize, alpha: f64, beta: f64) -> FloatTensor<Self> {
+        with_state::<B, C, _>(
+            logits,
+            (dim, alpha, beta),
+            |logits, (dim, alpha, beta)| B::entmax(logits, dim, alpha, beta),
+            |logits, (dim, alpha, beta)| B::entmax_forward(logits, dim, alpha, beta),
+            |logits, state, grad, (dim, alpha, beta)| {
+                B::entmax_backward(logits, state, grad, dim, alpha, beta)
+            },
+        )
+    }
+
     fn spatial_moments(
         heatmaps: FloatTensor<Self>,
         covariance: bool,

@@ -407,6 +407,39 @@ macro_rules! implement_on_host {
                 })
             }
 
+            fn entmax_forward(
+                logits: FloatTensor<Self>,
+                dim: usize,
+                alpha: f64,
+                beta: f64,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+                with_accumulator!("entmax", logits, A => {
+                    let shape = logits.shape();
+                    let lines = Lines::along(&shape, dim);
+                    let (weights, state) = logits.read(|logits| {
+                        cpu::entmax::forward::<A>(logits, lines, alpha, beta)
+                    });
+                    let of_state = with_dim_size(&shape, dim, cpu::entmax::STATE);
+                    (HostTensor::from_vec(weights, shape), HostTensor::from_vec(state, of_state))
+                })
+            }
+
+            fn entmax_backward(
+                logits: FloatTensor<Self>,
+                state: FloatTensor<Self>,
+                grad: FloatTensor<Self>,
+                dim: usize,
+                alpha: f64,
+                beta: f64,
+            ) -> FloatTensor<Self> {
+                with_accumulator!("entmax", logits, A => {
+                    let lines = Lines::along(&logits.shape(), dim);
+                    logits.read(|logits| state.read(|state| updated(grad, |grad| {
+                        cpu::entmax::backward::<A>(logits, state, grad, lines, alpha, beta);
+                    })))
+                })
+            }
+
             fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
                 with_float!("softmax", logits, T => {
                     let shape = logits.shape();

@@ -14,13 +14,13 @@ use burn_core::tensor::{IndexingUpdateOp, Shape};
 
 use super::{
     divergence::Terms,
-    one_hot as hard,
+    entmax, one_hot as hard,
     rows::{Rows, argmax},
     soft_argmax::{self, soft_argmax_forward},
     soft_argmax_moments::{as_maps, of_lines},
     soft_argmax_over::{slope_over, soft_argmax_over_forward},
     spatial_moments::{self, spatial_moments_forward},
-    tensors::{Dtypes, accumulator_max, cast, is_mask, is_nan, widen},
+    tensors::{Dtypes, accumulator_max, cast, is_mask, is_nan, sum_dim, widen},
 };
 use crate::{Surrogate, Weighting, losses::Divergence, weighting::Weights};
 
@@ -187,6 +187,32 @@ fn softmax_term<B: Backend>(
     let sum = B::float_neg(B::float_sum_dim(less_mean.clone(), dim));
     let term = B::float_scatter(dim, less_mean, argmax, sum, IndexingUpdateOp::Add);
     B::float_mask_fill(spoil::<B>(term, broken), rows.masked.clone(), 0f32.into())
+}
+
+/// The entmax.
+pub fn entmax<B: Backend>(
+    logits: FloatTensor<B>,
+    dim: usize,
+    alpha: f64,
+    beta: f64,
+) -> FloatTensor<B> {
+    let constant = B::float_detach(logits.clone());
+    let (weights, state) = entmax::entmax_forward::<B>(constant.clone(), dim, alpha, beta);
+    if !B::ad_enabled(&logits.device()) {
+        return weights;
+    }
+    let (slopes, broken) = entmax::slopes::<B>(constant.clone(), state, dim, alpha, beta);
+    let blocked = is_mask::<B>(constant);
+    let scores = B::float_mul_scalar(zero::<B>(logits, blocked.clone()), beta.into());
+    let slopes = finite::<B>(slopes);
+    let shares = B::float_div(slopes.clone(), sum_dim::<B>(slopes.clone(), dim));
+    // Backwards: the mean of the upstream gradient comes off.
+    let scaled = B::float_mul(scores, slopes);
+    let sum = B::float_sum_dim(scaled.clone(), dim);
+    let term = B::float_sub(scaled, B::float_mul(finite::<B>(shares), sum));
+    let broken = B::bool_expand(broken, weights.shape());
+    let term = spoil::<B>(term, broken);
+    add::<B>(weights, B::float_mask_fill(term, blocked, 0f32.into()))
 }
 
 /// The divergence of every map from the product of its lines.

@@ -2,6 +2,7 @@
 //! and in [`graph`] the operators of a backend that the crate was not compiled for.
 
 mod divergence;
+mod entmax;
 pub mod graph;
 mod one_hot;
 mod rows;
@@ -15,6 +16,9 @@ mod weights;
 mod window;
 
 pub use divergence::{divergence, divergence_backward, divergence_lines_backward};
+#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
+pub(crate) use entmax::entmax_metadata;
+pub use entmax::{entmax_backward, entmax_forward};
 pub use one_hot::{one_hot, sign_one_hot};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax::forward_metadata;
@@ -26,6 +30,7 @@ pub use soft_argmax_over::{
     soft_argmax_over_backward, soft_argmax_over_bins_backward, soft_argmax_over_forward,
 };
 pub use softmax::{softmax, softmax_backward};
+pub(crate) use spatial_moments::outside as outside_of_maps;
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use spatial_moments::spatial_metadata;
 pub use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
@@ -36,3 +41,4 @@ pub(crate) use tensors::cast;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::with_dim_size;
 pub(crate) use tensors::{accumulator_max, sum_dim, widen};
+pub(crate) use window::outside;

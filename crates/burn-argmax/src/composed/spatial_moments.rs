@@ -86,7 +86,7 @@ fn centers<B: Backend>(heatmaps: FloatTensor<B>, shape: &Shape) -> [FloatTensor<
 
 /// The positions of maps of a `shape` farther than `radius` along some axis from the first maximum of
 /// their map, if there is a radius.
-fn outside<B: Backend>(
+pub(crate) fn outside<B: Backend>(
     heatmaps: &FloatTensor<B>,
     shape: &Shape,
     radius: Option<usize>,

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// The entries of every row farther than `radius` from its first maximum, if there is a radius.
-pub(super) fn outside<B: Backend>(
+pub(crate) fn outside<B: Backend>(
     logits: &FloatTensor<B>,
     dim: usize,
     radius: Option<usize>,

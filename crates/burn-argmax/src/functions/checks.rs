@@ -1,5 +1,6 @@
 use burn_core::tensor::{AsIndex, DType, Shape, Tensor};
 
+use super::entmax::check_alpha;
 use crate::{Weighting, weighting::Weights};
 
 /// Resolves a dimension argument, and refuses one that has no index to return.
@@ -48,6 +49,9 @@ pub(crate) fn check_weighting(
             );
         }
         Weights::Given => {}
+    }
+    if let Some(alpha) = weighting.alpha {
+        check_alpha(op, alpha);
     }
     assert!(
         weighting.radius != Some(0),

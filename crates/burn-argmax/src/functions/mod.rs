@@ -1,6 +1,7 @@
 mod checks;
 mod coordinates;
 pub(crate) mod dispatch;
+mod entmax;
 pub(crate) mod gaussian;
 mod render_gaussian;
 mod sigma;
@@ -21,6 +22,8 @@ pub(crate) use checks::{
     check_beta, check_dim, check_heatmaps, check_sigma, check_weighting, empty, without_indices,
 };
 pub use coordinates::Coordinates;
+pub use entmax::entmax;
+pub(crate) use entmax::{weights_of_lines, weights_of_maps};
 pub use render_gaussian::render_gaussian;
 pub use sigma::Sigma;
 pub use sign_one_hot::sign_one_hot;

@@ -1,6 +1,6 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_dim, check_weighting, dispatch::dispatch, without_indices};
+use super::{check_dim, check_weighting, dispatch::dispatch, weights_of_lines, without_indices};
 use crate::Weighting;
 
 /// The expected index under weights of the scores: a differentiable `argmax`.
@@ -75,5 +75,9 @@ pub fn soft_argmax<const D: usize>(
     if logits.shape().num_elements() == 0 {
         return without_indices(logits, dim);
     }
-    dispatch!(soft_argmax(logits, dim, weighting))
+    let logits = logits.dequantize();
+    let dtype = logits.dtype();
+    let (logits, weighting) = weights_of_lines(logits, dim, weighting);
+    let index: Tensor<D> = dispatch!(soft_argmax(logits, dim, weighting));
+    index.cast(dtype)
 }

@@ -1,6 +1,6 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_dim, check_weighting, dispatch::dispatch, without_indices};
+use super::{check_dim, check_weighting, dispatch::dispatch, weights_of_lines, without_indices};
 use crate::Weighting;
 
 /// Mean and variance of an index.
@@ -76,7 +76,11 @@ pub fn soft_argmax_moments<const D: usize>(
         };
     }
 
+    let logits = logits.dequantize();
+    let dtype = logits.dtype();
+    let (logits, weighting) = weights_of_lines(logits, dim, weighting);
     let moments: Tensor<D> = dispatch!(soft_argmax_moments(logits, dim, weighting));
+    let moments = moments.cast(dtype);
     SoftArgmaxMoments {
         mean: moments.clone().narrow(dim, 0, 1),
         variance: moments.narrow(dim, 1, 1),

@@ -1,6 +1,6 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_dim, check_weighting, dispatch::dispatch, without_indices};
+use super::{check_dim, check_weighting, dispatch::dispatch, weights_of_lines, without_indices};
 use crate::{Weighting, precision::accumulator};
 
 /// The expected value of the bins under weights of the scores: soft-argmax over any coordinate.
@@ -104,7 +104,10 @@ pub(super) fn over<const D: usize, const B: usize>(
     }
     let bins = spread(bins.dequantize(), shape, dim).cast(accumulator([logits.dtype()]));
     let bins = bins.into_dispatch();
-    dispatch!(soft_argmax_over(logits, bins, dim, weighting))
+    let dtype = logits.dtype();
+    let (logits, weighting) = weights_of_lines(logits, dim, weighting);
+    let value: Tensor<D> = dispatch!(soft_argmax_over(logits, bins, dim, weighting));
+    value.cast(dtype)
 }
 
 /// The bins in one of the shapes that the operator knows: one line, one for all rows that differ in

@@ -1,6 +1,8 @@
 use burn_core::tensor::Tensor;
 
-use super::{Coordinates, check_heatmaps, check_weighting, dispatch::dispatch, empty};
+use super::{
+    Coordinates, check_heatmaps, check_weighting, dispatch::dispatch, empty, weights_of_maps,
+};
 use crate::{Weighting, ops::spatial_moments_len};
 
 /// The expected position under the softmax over all of each heatmap: a differentiable keypoint.
@@ -91,6 +93,7 @@ pub(crate) fn spatial_moments<const D: usize>(
     weighting: Weighting,
 ) -> Tensor<2> {
     moments_by(heatmaps, covariance, |maps| {
+        let (maps, weighting) = weights_of_maps(maps, weighting);
         dispatch!(spatial_moments(maps, covariance, weighting))
     })
 }

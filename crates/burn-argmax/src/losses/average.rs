@@ -1,7 +1,7 @@
 use burn_core::tensor::{Bool, Tensor};
 
 use super::checks::check_device;
-use crate::precision::{accumulator, sum_rows};
+use crate::precision::{accumulator, divided, sum_rows};
 
 /// The mean of the losses of the locations that `mask` selects.
 ///
@@ -63,7 +63,7 @@ pub fn average_loss(losses: Tensor<2>, mask: Option<Tensor<2, Bool>>) -> Tensor<
     }
     let sum = |values: Tensor<2>| sum_rows(values.reshape([1, 1, elements])).reshape([1]);
     let mean = match mask {
-        None => sum(losses) / elements as f64,
+        None => divided(sum(losses), elements),
         Some(mask) => {
             let count: Tensor<1> = sum(mask.clone().float().cast(wide)).clamp_min(1.0);
             sum(losses.mask_fill(mask.bool_not(), 0.0)) / count

@@ -1,7 +1,7 @@
 use burn_core::tensor::Tensor;
 
 use super::checks::of_differences;
-use crate::precision::sum_rows;
+use crate::precision::{divided, sum_rows};
 
 /// The mean absolute difference of every predicted location from its target.
 ///
@@ -49,6 +49,6 @@ use crate::precision::sum_rows;
 pub fn l1_loss(predicted: Tensor<3>, target: Tensor<3>) -> Tensor<2> {
     of_differences("l1_loss", predicted, target, |difference| {
         let axes = difference.dims()[2];
-        sum_rows(difference.abs()) / axes as f64
+        divided(sum_rows(difference.abs()), axes)
     })
 }

@@ -3,7 +3,7 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{
-    Coordinates, Surrogate, Weighting, losses,
+    Coordinates, Surrogate, Weighting, entmax, losses,
     nn::{SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
     sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
     soft_argmin_over, softmax, spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax,
@@ -13,6 +13,7 @@ use burn_argmax_tests::{
     check::{assert_exact, assert_within, largest},
     data::{uniform, values},
     device::{UNLISTED, computes},
+    oracle_entmax,
     rounding::Rounding,
 };
 
@@ -116,6 +117,28 @@ fn within(x: &[f64], sizes: Sizes) -> Vec<f64> {
     weights.iter().map(|weight| weight / sum).collect()
 }
 
+const ALPHA: f64 = 1.3;
+
+fn by_entmax(x: &[f64], _: Sizes) -> Vec<f64> {
+    oracle_entmax::entmax(x, ALPHA, BETA)
+}
+
+fn by_learnt_entmax(x: &[f64], _: Sizes) -> Vec<f64> {
+    oracle_entmax::entmax(x, ALPHA, 1.0)
+}
+
+fn within_by_entmax(x: &[f64], sizes: Sizes) -> Vec<f64> {
+    let inside = within(x, sizes);
+    if inside.iter().any(|p| p.is_nan()) {
+        return inside;
+    }
+    let masked = x.iter().zip(inside);
+    let masked: Vec<f64> = masked
+        .map(|(&x, p)| if p == 0.0 { f64::NEG_INFINITY } else { x })
+        .collect();
+    by_entmax(&masked, sizes)
+}
+
 /// How rows become weights in the oracle.
 type Weights = fn(&[f64], Sizes) -> Vec<f64>;
 
@@ -184,12 +207,16 @@ fn within_line() -> Weighting {
     Weighting::softmax(BETA).within(RADIUS)
 }
 
+fn entmax_line() -> Weighting {
+    Weighting::entmax(ALPHA, BETA)
+}
+
 fn above_line() -> Weighting {
     Weighting::softmax(BETA).above(LEVEL)
 }
 
 /// Functions along the last of three dimensions.
-const OF_LINES: [Function; 19] = [
+const OF_LINES: [Function; 25] = [
     function(
         "soft_argmax",
         |x, _| soft_argmax(x, 2, BETA),
@@ -269,6 +296,30 @@ const OF_LINES: [Function; 19] = [
         |x, _| variance_of_line(above, x),
     ),
     function("softmax", |x, _| softmax(x, 2, BETA), by_softmax),
+    function("entmax", |x, _| entmax(x, 2, ALPHA, BETA), by_entmax),
+    function(
+        "soft_argmax, entmax",
+        |x, _| soft_argmax(x, 2, entmax_line()),
+        |x, _| mean_of_line(by_entmax, x),
+    ),
+    function(
+        "soft_argmax, entmax, within",
+        |x, _| soft_argmax(x, 2, entmax_line().within(RADIUS)),
+        |x, _| mean_of_line(within_by_entmax, x),
+    ),
+    function(
+        "soft_argmax_over, entmax",
+        |x, _| {
+            let bins = bins(x.dims()[2], &x.device());
+            soft_argmax_over(x, bins, 2, entmax_line())
+        },
+        |x, _| vec![moments(&by_entmax(x, [1, x.len()]), |i| bin(i, x.len()))[0]],
+    ),
+    function(
+        "soft_argmax_moments, entmax, variance",
+        |x, _| soft_argmax_moments(x, 2, entmax_line()).variance,
+        |x, _| variance_of_line(by_entmax, x),
+    ),
     function(
         "straight_through_one_hot, softmax",
         |x, _| straight_through_one_hot(x, 2, Surrogate::Softmax { beta: BETA }),
@@ -302,6 +353,15 @@ const OF_LINES: [Function; 19] = [
             config.init(&x.device()).forward(x)
         },
         |x, _| mean_of_line(by_learnt_softmax, x),
+    ),
+    function(
+        "SoftArgmax, entmax, learnt",
+        |x, _| {
+            let config = SoftArgmaxConfig::new().with_weighting(Weighting::entmax(ALPHA, 1.0));
+            let config = config.with_dim(2).with_learnable(true);
+            config.init(&x.device()).forward(x)
+        },
+        |x, _| mean_of_line(by_learnt_entmax, x),
     ),
     function(
         "StraightThroughOneHot",
@@ -349,7 +409,7 @@ fn variance_of_map(x: &[f64], sizes: Sizes) -> Vec<f64> {
     ]
 }
 
-const OF_MAPS: [Function; 11] = [
+const OF_MAPS: [Function; 14] = [
     function(
         "spatial_soft_argmax",
         |x, sizes| spatial_soft_argmax(maps(x, sizes), BETA, Coordinates::Index),
@@ -376,6 +436,26 @@ const OF_MAPS: [Function; 11] = [
         |x, sizes| mean_of_map(given, x, sizes, index),
     )
     .of_probabilities(),
+    function(
+        "spatial_soft_argmax, entmax",
+        |x, sizes| spatial_soft_argmax(maps(x, sizes), entmax_line(), Coordinates::Index),
+        |x, sizes| mean_of_map(by_entmax, x, sizes, index),
+    ),
+    function(
+        "spatial_soft_argmax, entmax, within",
+        |x, sizes| {
+            let weighting = entmax_line().within(RADIUS);
+            spatial_soft_argmax(maps(x, sizes), weighting, Coordinates::CellCenters)
+        },
+        |x, sizes| mean_of_map(within_by_entmax, x, sizes, cell_centers),
+    ),
+    function(
+        "spatial_soft_argmax_moments, entmax, mean",
+        |x, sizes| {
+            spatial_soft_argmax_moments(maps(x, sizes), entmax_line(), Coordinates::Index).mean
+        },
+        |x, sizes| mean_of_map(by_entmax, x, sizes, index),
+    ),
     function(
         "spatial_soft_argmax_moments, mean",
         |x, sizes| {
@@ -462,9 +542,9 @@ fn slope(function: &Function, row: &[f64], sizes: Sizes, upstream: &[f64], at: u
     if row[at] == f64::NEG_INFINITY {
         return 0.0;
     }
-    // As large as the rounding of long sums asks for, and small beside the row.
+    // As large as the rounding of long sums asks for, and small beside the row: near a threshold a slope turns.
     let smallest = if function.probabilities { 1e-2 } else { 0.1 };
-    let step = 1e-3 * row[at].abs().max(smallest);
+    let step = 2e-4 * row[at].abs().max(smallest);
     let mut moved = row.to_vec();
     let [before, after] = [-step, step].map(|step| {
         moved[at] = row[at] + step;

@@ -12,6 +12,8 @@ pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
     const SMALLEST: Self;
     /// To which a number is added, and from which it is taken again, to be rounded to an integer.
     const ROUND: Self;
+    /// How far the sum of weights that should be 1 may be from it.
+    const FROM_ONE: f64;
 
     fn from_f64(value: f64) -> Self;
     fn to_f64(self) -> f64;
@@ -58,13 +60,14 @@ pub(crate) trait Element:
 }
 
 macro_rules! accumulator {
-    ($float:ty, $exp2:ident, $exp2_less:ident, $mul_add:ident, $round:expr, [$log_terms:literal, $entropy_terms:literal, $two_thirds:literal]) => {
+    ($float:ty, $exp2:ident, $exp2_less:ident, $mul_add:ident, $round:expr, [$log_terms:literal, $entropy_terms:literal, $two_thirds:literal, $from_one:literal]) => {
         impl Accumulator for $float {
             const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
             const NAN: Self = <$float>::NAN;
             const LARGEST: Self = <$float>::MAX;
             const SMALLEST: Self = <$float>::MIN_POSITIVE;
             const ROUND: Self = $round;
+            const FROM_ONE: f64 = $from_one;
 
             #[inline(always)]
             fn from_f64(value: f64) -> Self {
@@ -172,7 +175,7 @@ accumulator!(
     exp2_less_f32,
     mul_add_f32,
     exp::ROUND_F32,
-    [8, 11, 0x3f2a_aaab]
+    [8, 11, 0x3f2a_aaab, 4e-7]
 );
 accumulator!(
     f64,
@@ -180,7 +183,7 @@ accumulator!(
     exp2_less_f64,
     mul_add_f64,
     exp::ROUND_F64,
-    [18, 25, 0x3fe5_5555_5555_5555]
+    [18, 25, 0x3fe5_5555_5555_5555, 1e-14]
 );
 
 macro_rules! half_element {

@@ -24,6 +24,15 @@ pub(crate) fn log<A: Accumulator, const FMA: bool>(x: A) -> A {
     exponent.mul_add::<FMA>(A::from_f64(core::f64::consts::LN_2), log)
 }
 
+/// The same of a number up to 1, of which `less` is the number less 1, and more exact near 1.
+#[inline(always)]
+pub(crate) fn log_near_one<A: Accumulator, const FMA: bool>(x: A, less: A) -> A {
+    let (exponent, rest) = x.split_for_log();
+    let rest = if exponent == A::ZERO { less } else { rest };
+    let log = log_one_plus::<A, FMA>(rest);
+    exponent.mul_add::<FMA>(A::from_f64(core::f64::consts::LN_2), log)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,7 +26,7 @@ mod traverse;
 
 pub(crate) use float::{Accumulator, Element};
 pub(crate) use ops::{
-    divergence,
+    divergence, entmax,
     one_hot::one_hot,
     sign_one_hot::sign_one_hot,
     soft_argmax::{self, STATE},

@@ -3,6 +3,7 @@
 mod above;
 mod beta;
 pub(crate) mod divergence;
+pub(crate) mod entmax;
 mod flat;
 mod given;
 pub(crate) mod one_hot;

@@ -18,6 +18,7 @@ mod pieces;
 mod reduce;
 mod reduce_map;
 mod rows;
+mod threshold;
 mod transposed_rows;
 mod window;
 
@@ -35,5 +36,8 @@ pub(super) use peaks::{
 pub(super) use pieces::{Part, parts, pieces, reduce_pieces};
 pub(super) use reduce::reduce;
 pub(super) use reduce_map::reduce_and_map;
+pub(super) use threshold::{
+    THRESHOLD_STATE, ThresholdOp, less_mean_above_threshold, map_above_threshold,
+};
 pub(super) use transposed_rows::{Transposer, nan_or_peak_transposed};
 pub(super) use window::{map_windows, map_windows_in_place, outside_masked, reduce_windows};

@@ -1,0 +1,544 @@
+//! Weights above a threshold of each line, which is found in steps: the chunks of a line that have nothing
+//! above it any more are dropped on the way.
+
+use multiversion::target::target_cfg_f;
+
+use super::{
+    Slot,
+    block::{Block, nan_or_peak_of},
+    narrow_columns::{state_of_columns, state_of_rows},
+    peaks::fill_columns,
+};
+use crate::kernels::cpu::{
+    Accumulator, Lines, check_length,
+    plan::{TASK, TASK_ROWS},
+    share::{filled, share},
+    simd::{LANES, larger, specialized, total, vectorized},
+};
+
+/// Numbers of the state of a line: its maximum, and the level of that above the threshold in two parts.
+/// All are NaN where a line has none.
+pub(crate) const THRESHOLD_STATE: usize = 3;
+
+/// The state of a line.
+type State<A> = [A; THRESHOLD_STATE];
+
+/// How weights grow above the threshold.
+pub(crate) trait ThresholdOp<A: Accumulator>: Copy + Sync {
+    /// The weight of a score that is so far below the maximum, which is at this level above the threshold,
+    /// and the slope of the weight; both 0 at and below the threshold.
+    fn weigh<const FMA: bool>(self, below: A, level: [A; 2]) -> [A; 2];
+
+    /// How much the level has to fall, from the sums of the weights and of the slopes.
+    fn step(self, sums: [f64; 2]) -> f64;
+}
+
+/// How far a score is below the maximum of its line: finite but at a mask.
+#[inline(always)]
+fn below<A: Accumulator>(score: A, max: A) -> A {
+    let distance = larger(score.sub(max), A::ZERO.sub(A::LARGEST));
+    if score == A::NEG_INFINITY {
+        score
+    } else {
+        distance
+    }
+}
+
+#[inline(always)]
+fn all_below<A: Accumulator>(mut scores: [A; LANES], max: A) -> [A; LANES] {
+    for score in &mut scores {
+        *score = below(*score, max);
+    }
+    scores
+}
+
+/// The weights of every line, which sum to 1, and the state of every line.
+pub(crate) fn map_above_threshold<A, O>(values: &[A], lines: Lines, op: O) -> (Vec<A>, Vec<A>)
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    check_length("logits", values.len(), lines.elements());
+    let Lines { n, inner, .. } = lines;
+    let mut states = vec![[A::ZERO; THRESHOLD_STATE]; lines.count()];
+    if inner < LANES {
+        let block = lines.in_a_task() * n;
+        let fill = |out: &mut [_]| {
+            let tasks = out
+                .chunks_mut(block)
+                .zip(values.chunks(block))
+                .zip(states.chunks_mut(block / n));
+            share(tasks, values.len(), |((out, values), states)| {
+                let rows = lines.rows(values);
+                find_thresholds(&rows, states, op);
+                if inner == 1 {
+                    map_rows(&rows, out, states, op);
+                } else {
+                    let mut mapped = vec![A::ZERO; rows.len()];
+                    map_rows(&rows, &mut mapped, states, op);
+                    lines.put_rows(&mapped, out);
+                }
+            });
+        };
+        // SAFETY: the tasks are all that there is, and every element of each is written.
+        let mapped = unsafe { filled(values.len(), fill) };
+        let states = state_of_columns(states.into_flattened(), lines, THRESHOLD_STATE);
+        return (mapped, states);
+    }
+    let tasks = states.chunks_mut(inner).enumerate();
+    let tasks = tasks.flat_map(|(table, states)| {
+        let tiles = states.chunks_mut(LANES).enumerate();
+        tiles.map(move |(tile, states)| (table, tile * LANES, states))
+    });
+    share(tasks, values.len(), |(table, first, states)| {
+        let table = &values[table * lines.table()..][..lines.table()];
+        find_thresholds(&gathered(table, lines, first, states.len()), states, op);
+    });
+    let states = state_of_columns(states.into_flattened(), lines, THRESHOLD_STATE);
+    let fill = |out: &mut [_], values: &[A], table: usize, _| {
+        let states = &states[table * THRESHOLD_STATE * inner..][..THRESHOLD_STATE * inner];
+        map_columns(values, out, states, op);
+    };
+    // SAFETY: `map_columns` writes every element.
+    let mapped = unsafe { fill_columns(values, lines, fill) };
+    (mapped, states)
+}
+
+/// `rate * slope * (grad - mean)` of every line in the place of `grad`, with the mean under the slopes.
+pub(crate) fn less_mean_above_threshold<A, O>(
+    values: &[A],
+    state: &[A],
+    grad: &mut [A],
+    lines: Lines,
+    op: O,
+    rate: f64,
+) where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    check_length("logits", values.len(), lines.elements());
+    check_length("state", state.len(), THRESHOLD_STATE * lines.count());
+    check_length("grad", grad.len(), lines.elements());
+    let Lines { n, inner, .. } = lines;
+    let rate = A::from_f64(rate.min(A::LARGEST.to_f64()));
+    let rows = state_of_rows(state, lines, THRESHOLD_STATE);
+    let (states, _) = rows.as_chunks::<THRESHOLD_STATE>();
+    if inner < LANES {
+        let block = lines.in_a_task() * n;
+        let tasks = grad
+            .chunks_mut(block)
+            .zip(values.chunks(block))
+            .zip(states.chunks(block / n));
+        return share(tasks, values.len(), |((grad, values), states)| {
+            let values = lines.rows(values);
+            lines.map_rows(grad, |grad| {
+                let mut means = vec![[A::ZERO; MEAN]; states.len()];
+                find_means(&values, grad, states, &mut means, op);
+                less_mean_of_rows(&values, grad, states, &means, op, rate);
+            });
+        });
+    }
+    let mut means = vec![[A::ZERO; MEAN]; lines.count()];
+    let tasks = means.chunks_mut(inner).enumerate();
+    let tasks = tasks.flat_map(|(table, means)| {
+        let tiles = means.chunks_mut(LANES).enumerate();
+        tiles.map(move |(tile, means)| (table, tile * LANES, means))
+    });
+    let upstream = &*grad;
+    share(tasks, values.len(), |(table, first, means)| {
+        let states = &states[table * inner + first..][..means.len()];
+        let [values, grad] = [values, upstream].map(|values| {
+            let table = &values[table * lines.table()..][..lines.table()];
+            gathered(table, lines, first, means.len())
+        });
+        find_means(&values, &grad, states, means, op);
+    });
+    let means = state_of_columns(means.into_flattened(), lines, MEAN);
+    let rows = TASK_ROWS.max(TASK.div_ceil(inner));
+    let tables = grad.chunks_mut(lines.table()).enumerate();
+    let tasks = tables.flat_map(|(table, grad)| {
+        let parts = grad.chunks_mut(rows * inner).enumerate();
+        parts.map(move |(part, grad)| (table, part * rows * inner, grad))
+    });
+    share(tasks, values.len(), |(table, start, grad)| {
+        let values = &values[table * lines.table() + start..][..grad.len()];
+        let state = &state[table * THRESHOLD_STATE * inner..][..THRESHOLD_STATE * inner];
+        let means = &means[table * MEAN * inner..][..MEAN * inner];
+        let rows = grad.chunks_exact_mut(inner).zip(values.chunks_exact(inner));
+        for (grad, values) in rows {
+            less_mean_of_columns(values, grad, state, means, op, rate);
+        }
+    });
+}
+
+/// Some columns of a table, one after the other.
+fn gathered<A: Accumulator>(table: &[A], lines: Lines, first: usize, columns: usize) -> Vec<A> {
+    let mut rows = vec![A::ZERO; columns * lines.n];
+    for (index, row) in table.chunks_exact(lines.inner).enumerate() {
+        for (column, value) in row[first..][..columns].iter().enumerate() {
+            rows[column * lines.n + index] = *value;
+        }
+    }
+    rows
+}
+
+vectorized! {
+    /// The state of each row.
+    fn find_thresholds<A, O>(rows: &[A], states: &mut [State<A>], op: O)
+    where
+        A: Accumulator,
+        O: ThresholdOp<A>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, find_each::<A, O>(rows, states, op));
+    }
+}
+
+#[inline(always)]
+fn find_each<A, O, const FMA: bool>(rows: &[A], states: &mut [State<A>], op: O)
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let n = rows.len() / states.len();
+    let mut live = vec![[A::ZERO; LANES]; n.div_ceil(LANES)];
+    for (row, state) in rows.chunks_exact(n).zip(states) {
+        let (max, _) = nan_or_peak_of(row);
+        *state = if max.sub(max) == A::ZERO {
+            threshold::<A, O, FMA>(row, max, &mut live, op)
+        } else {
+            [A::NAN; THRESHOLD_STATE]
+        };
+    }
+}
+
+/// The state of a row with a finite maximum.
+#[inline(always)]
+fn threshold<A, O, const FMA: bool>(row: &[A], max: A, live: &mut [[A; LANES]], op: O) -> State<A>
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    /// Rounding may keep the sum of the weights from 1; each step but the last few gets much nearer.
+    const STEPS: usize = 50;
+
+    let block = Block::new(row);
+    let chunks = block.chunks.iter().copied().chain(block.tail);
+    for (live, scores) in live.iter_mut().zip(chunks) {
+        *live = all_below(scores, max);
+    }
+    let mut count = live.len();
+    let mut level = 1.0;
+    for _ in 0..STEPS {
+        let sums;
+        (sums, count) = weigh_live::<A, O, FMA>(&mut live[..count], in_two(level), op);
+        let step = op.step(sums);
+        level -= step;
+        if sums[0] - 1.0 <= A::FROM_ONE {
+            break;
+        }
+    }
+    let [high, low] = in_two(level);
+    [max, high, low]
+}
+
+#[inline(always)]
+fn in_two<A: Accumulator>(value: f64) -> [A; 2] {
+    let high = A::from_f64(value);
+    [high, A::from_f64(value - high.to_f64())]
+}
+
+/// The sums of weights and slopes over the chunks, of which those that have any weight are moved to the
+/// front, and counted.
+#[inline(always)]
+fn weigh_live<A, O, const FMA: bool>(
+    live: &mut [[A; LANES]],
+    level: [A; 2],
+    op: O,
+) -> ([f64; 2], usize)
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    /// Chunks that are summed in the accumulator's precision.
+    const FEW: usize = 32;
+
+    let mut totals = [0.0; 2];
+    let mut count = 0;
+    let mut start = 0;
+    while start < live.len() {
+        let mut sums = [[A::ZERO; LANES]; 2];
+        for index in start..live.len().min(start + FEW) {
+            let chunk = live[index];
+            let mut has_weight = false;
+            for lane in 0..LANES {
+                let [weight, slope] = op.weigh::<FMA>(chunk[lane], level);
+                sums[0][lane] = sums[0][lane].add(weight);
+                sums[1][lane] = sums[1][lane].add(slope);
+                has_weight |= slope > A::ZERO;
+            }
+            live[count] = chunk;
+            count += usize::from(has_weight);
+        }
+        for (sum, lanes) in totals.iter_mut().zip(sums) {
+            *sum += total(lanes);
+        }
+        start += FEW;
+    }
+    (totals, count)
+}
+
+vectorized! {
+    fn map_rows<A, O, S>(rows: &[A], out: &mut [S], states: &[State<A>], op: O)
+    where
+        A: Accumulator,
+        O: ThresholdOp<A>,
+        S: Slot<A>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, map_each::<A, O, S>(rows, out, states, op));
+    }
+}
+
+#[inline(always)]
+fn map_each<A, O, S, const FMA: bool>(rows: &[A], out: &mut [S], states: &[State<A>], op: O)
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+    S: Slot<A>,
+{
+    let n = rows.len() / states.len();
+    let rows = rows.chunks_exact(n).zip(out.chunks_exact_mut(n));
+    for ((row, out), &[max, high, low]) in rows.zip(states) {
+        let weights = |scores: [A; LANES]| {
+            let scores = all_below(scores, max);
+            let mut weights = [A::NAN; LANES];
+            for lane in 0..LANES {
+                [weights[lane], _] = op.weigh::<FMA>(scores[lane], [high, low]);
+            }
+            weights
+        };
+        if high.is_nan() {
+            for slot in out {
+                slot.put(A::NAN);
+            }
+            continue;
+        }
+        let block = Block::new(row);
+        let (chunks, rest) = out.as_chunks_mut::<LANES>();
+        for (out, &scores) in chunks.iter_mut().zip(block.chunks) {
+            S::put_all(out, &weights(scores));
+        }
+        if let Some(scores) = block.tail {
+            S::put_all(rest, &weights(scores)[..rest.len()]);
+        }
+    }
+}
+
+vectorized! {
+    /// Of a row of columns, whose state is entry by entry.
+    fn map_columns<A, O, S>(scores: &[A], out: &mut [S], state: &[A], op: O)
+    where
+        A: Accumulator,
+        O: ThresholdOp<A>,
+        S: Slot<A>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, map_row_of_columns::<A, O, S>(scores, out, state, op));
+    }
+}
+
+#[inline(always)]
+fn map_row_of_columns<A, O, S, const FMA: bool>(scores: &[A], out: &mut [S], state: &[A], op: O)
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+    S: Slot<A>,
+{
+    let (maxima, levels) = state.split_at(scores.len());
+    let (high, low) = levels.split_at(scores.len());
+    let level = high.iter().zip(low);
+    for (((out, &score), &max), (&high, &low)) in out.iter_mut().zip(scores).zip(maxima).zip(level)
+    {
+        let [weight, _] = op.weigh::<FMA>(below(score, max), [high, low]);
+        out.put(if high.is_nan() { high } else { weight });
+    }
+}
+
+/// Numbers of the mean of a line: the mean in two parts. Both are NaN in a line that has no weights, unless
+/// nothing comes from upstream.
+const MEAN: usize = 2;
+
+vectorized! {
+    fn find_means<A, O>(
+        rows: &[A],
+        grad: &[A],
+        states: &[State<A>],
+        means: &mut [[A; MEAN]],
+        op: O,
+    ) where
+        A: Accumulator,
+        O: ThresholdOp<A>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, find_each_mean::<A, O>(rows, grad, states, means, op));
+    }
+}
+
+#[inline(always)]
+fn find_each_mean<A, O, const FMA: bool>(
+    rows: &[A],
+    grad: &[A],
+    states: &[State<A>],
+    means: &mut [[A; MEAN]],
+    op: O,
+) where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let n = rows.len() / states.len();
+    let rows = rows.chunks_exact(n).zip(grad.chunks_exact(n));
+    for (((row, grad), state), mean) in rows.zip(states).zip(means) {
+        let &[max, high, low] = state;
+        if high.is_nan() {
+            *mean = mean_without_weights(row, grad);
+            continue;
+        }
+        let (scores, upstream) = (Block::new(row), Block::new(grad));
+        let scores = scores.chunks.iter().copied().chain(scores.tail);
+        let upstream = upstream.chunks.iter().copied().chain(upstream.tail);
+        // In double precision: where one weight is nearly all, the gradient is a small difference.
+        let (mut slopes, mut products) = (0.0, 0.0);
+        for (scores, upstream) in scores.zip(upstream) {
+            let scores = all_below(scores, max);
+            let mut of_scores = [A::ZERO; LANES];
+            let mut has_slope = false;
+            for lane in 0..LANES {
+                [_, of_scores[lane]] = op.weigh::<FMA>(scores[lane], [high, low]);
+                has_slope |= of_scores[lane] > A::ZERO;
+            }
+            if has_slope {
+                for (slope, upstream) in of_scores.into_iter().zip(upstream) {
+                    let product = slope.to_f64() * upstream.to_f64();
+                    slopes += slope.to_f64();
+                    products += if slope > A::ZERO { product } else { 0.0 };
+                }
+            }
+        }
+        *mean = in_two(products / slopes);
+    }
+}
+
+/// Masks take no part.
+#[cold]
+fn mean_without_weights<A: Accumulator>(row: &[A], grad: &[A]) -> [A; MEAN] {
+    let mut upstream = row.iter().zip(grad);
+    let silent = upstream.all(|(&x, &g)| x == A::NEG_INFINITY || g == A::ZERO);
+    [if silent { A::ZERO } else { A::NAN }; MEAN]
+}
+
+/// The gradient of a score.
+#[inline(always)]
+fn less_mean<A, O, const FMA: bool>(
+    score: A,
+    upstream: A,
+    [max, high, low]: State<A>,
+    mean: [A; MEAN],
+    op: O,
+    rate: A,
+) -> A
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let [_, slope] = op.weigh::<FMA>(below(score, max), [high, low]);
+    let distance = upstream.sub(mean[0]).sub(mean[1]);
+    let gradient = slope.mul(rate).mul(distance);
+    let in_broken_line = high.is_nan() && score != A::NEG_INFINITY;
+    if in_broken_line {
+        mean[0]
+    } else if slope > A::ZERO {
+        gradient
+    } else {
+        A::ZERO
+    }
+}
+
+vectorized! {
+    fn less_mean_of_rows<A, O>(
+        rows: &[A],
+        grad: &mut [A],
+        states: &[State<A>],
+        means: &[[A; MEAN]],
+        op: O,
+        rate: A,
+    ) where
+        A: Accumulator,
+        O: ThresholdOp<A>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, less_mean_of_each::<A, O>(rows, grad, states, means, op, rate));
+    }
+}
+
+#[inline(always)]
+fn less_mean_of_each<A, O, const FMA: bool>(
+    rows: &[A],
+    grad: &mut [A],
+    states: &[State<A>],
+    means: &[[A; MEAN]],
+    op: O,
+    rate: A,
+) where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let n = rows.len() / states.len();
+    let rows = rows.chunks_exact(n).zip(grad.chunks_exact_mut(n));
+    for (((row, grad), &state), &mean) in rows.zip(states).zip(means) {
+        for (grad, &score) in grad.iter_mut().zip(row) {
+            *grad = less_mean::<A, O, FMA>(score, *grad, state, mean, op, rate);
+        }
+    }
+}
+
+vectorized! {
+    /// Of a row of columns, whose state and means are entry by entry.
+    fn less_mean_of_columns<A, O>(
+        scores: &[A],
+        grad: &mut [A],
+        state: &[A],
+        means: &[A],
+        op: O,
+        rate: A,
+    ) where
+        A: Accumulator,
+        O: ThresholdOp<A>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, less_mean_of_row_of_columns::<A, O>(scores, grad, state, means, op, rate));
+    }
+}
+
+#[inline(always)]
+fn less_mean_of_row_of_columns<A, O, const FMA: bool>(
+    scores: &[A],
+    grad: &mut [A],
+    state: &[A],
+    means: &[A],
+    op: O,
+    rate: A,
+) where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let columns = scores.len();
+    let [maxima, high, low] = [0, 1, 2].map(|entry| &state[entry * columns..][..columns]);
+    let (first, second) = means.split_at(columns);
+    for column in 0..columns {
+        let state = [maxima[column], high[column], low[column]];
+        let mean = [first[column], second[column]];
+        let score = scores[column];
+        grad[column] = less_mean::<A, O, FMA>(score, grad[column], state, mean, op, rate);
+    }
+}
