@@ -15,6 +15,9 @@ pub const BETA: f64 = 5.0;
 /// Radius of the window, where there is one.
 pub const RADIUS: usize = 4;
 
+/// Of an entmax.
+pub const ALPHA: f64 = 1.5;
+
 /// An operator of burn-argmax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Op {
@@ -34,6 +37,10 @@ pub enum Op {
     SoftArgmaxMoments,
     /// `softmax`
     Softmax,
+    /// `entmax`
+    Entmax,
+    /// `soft_argmax` under an entmax
+    SoftArgmaxEntmax,
     /// `straight_through_one_hot` with the softmax surrogate
     StraightThroughOneHot,
     /// `sign_one_hot`
@@ -93,7 +100,7 @@ impl Pass {
 
 impl Op {
     /// In the order of the table.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::SoftArgmax,
         Self::SoftArgmaxWithin,
         Self::SoftArgmaxAbove,
@@ -102,6 +109,8 @@ impl Op {
         Self::SoftArgmaxOverEach,
         Self::SoftArgmaxMoments,
         Self::Softmax,
+        Self::Entmax,
+        Self::SoftArgmaxEntmax,
         Self::StraightThroughOneHot,
         Self::SignOneHot,
         Self::SpatialSoftArgmax,
@@ -122,6 +131,8 @@ impl Op {
             Self::SoftArgmaxOverEach => "soft_argmax_over, each",
             Self::SoftArgmaxMoments => "soft_argmax_moments",
             Self::Softmax => "softmax",
+            Self::Entmax => "entmax",
+            Self::SoftArgmaxEntmax => "soft_argmax, entmax",
             Self::StraightThroughOneHot => "straight_through_one_hot",
             Self::SignOneHot => "sign_one_hot",
             Self::SpatialSoftArgmax => "spatial_soft_argmax",
@@ -136,7 +147,7 @@ impl Op {
     pub fn passes(self) -> &'static [Pass] {
         match self {
             Self::SignOneHot => &[Pass::Forward],
-            Self::StraightThroughOneHot | Self::Softmax | Self::SpatialSoftmax => {
+            Self::StraightThroughOneHot | Self::Softmax | Self::Entmax | Self::SpatialSoftmax => {
                 &[Pass::Forward, Pass::ForwardBackward, Pass::Backward]
             }
             _ => &[
@@ -161,7 +172,7 @@ impl Op {
                 Pass::ForwardBackward => &[Write, Write, Copy],
                 Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
             },
-            (Self::Softmax | Self::SpatialSoftmax, pass) => match pass {
+            (Self::Softmax | Self::Entmax | Self::SpatialSoftmax, pass) => match pass {
                 Pass::Forward => &[Copy],
                 Pass::ForwardBackward => &[Copy, Write, Copy],
                 Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
@@ -185,6 +196,7 @@ impl Op {
                 Weighting::softmax(BETA).above(0.0)
             }
             Self::SoftArgmaxGiven => Weighting::given(),
+            Self::SoftArgmaxEntmax => Weighting::entmax(ALPHA, 1.0),
             _ => Weighting::softmax(BETA),
         }
     }
@@ -266,6 +278,11 @@ impl Op {
             (Variant::Ours, Self::Softmax) => burn_argmax::softmax(x, dim, BETA),
             (Variant::Reference, Self::Softmax) => reference::softmax(x, dim, BETA),
             (Variant::Composition, Self::Softmax) => softmax(x * BETA, dim),
+            (Variant::Ours, Self::Entmax) => burn_argmax::entmax(x, dim, ALPHA, 1.0),
+            (_, Self::Entmax) => naive::entmax(x, dim),
+            (Variant::Composition | Variant::Reference, Self::SoftArgmaxEntmax) => {
+                naive::center_of_mass(naive::entmax(x, dim), dim)
+            }
             (Variant::Ours, Self::SpatialSoftmax) => burn_argmax::spatial_softmax(x, BETA),
             (_, Self::SpatialSoftmax) => naive::spatial_softmax(x, BETA),
             (Variant::Ours, Self::JensenShannon) => {
@@ -336,6 +353,24 @@ pub mod naive {
     pub fn center_of_mass<const D: usize>(weights: Tensor<D>, dim: usize) -> Tensor<D> {
         let index = index(&weights, dim);
         (weights.clone() * index).sum_dim(dim) / weights.sum_dim(dim)
+    }
+
+    /// The entmax of an alpha of 3/2, its threshold by halving an interval.
+    pub fn entmax<const D: usize>(logits: Tensor<D>, dim: usize) -> Tensor<D> {
+        let x = logits * 0.5;
+        let mut low = x.clone().detach().max_dim(dim) - 1.0;
+        let mut width = 1.0;
+        for _ in 0..20 {
+            width /= 2.0;
+            let middle = low.clone() + width;
+            let sum = (x.clone().detach() - middle)
+                .clamp_min(0.0)
+                .square()
+                .sum_dim(dim);
+            low = low + sum.greater_equal_elem(1.0).float() * width;
+        }
+        let weights = (x - low).clamp_min(0.0).square();
+        weights.clone() / weights.sum_dim(dim)
     }
 
     /// The mean and the variance of the index.
@@ -474,7 +509,9 @@ impl Case {
         | Op::SoftArgmaxOver
         | Op::SoftArgmaxOverEach
         | Op::SoftArgmaxMoments
-        | Op::Softmax = op
+        | Op::Softmax
+        | Op::Entmax
+        | Op::SoftArgmaxEntmax = op
         {
             // Two of the cases of soft-argmax, beside it.
             return if quick {

@@ -11,6 +11,7 @@ pub mod golden;
 pub mod gradient;
 pub mod oracle;
 pub mod oracle_entmax;
+pub mod oracle_noise;
 pub mod oracle_spatial;
 pub mod oracle_weighting;
 pub mod rounding;

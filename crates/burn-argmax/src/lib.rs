@@ -64,23 +64,28 @@ mod broken;
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 mod composed;
+mod estimator;
 mod functions;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 mod kernels;
 pub mod losses;
 pub mod nn;
+mod noise;
 // Without a backend, the macro leaves bodies that use none of their arguments.
 #[cfg_attr(
     not(any(feature = "_cpu-kernels", feature = "_cube-kernels")),
     allow(unused_variables)
 )]
 mod ops;
+mod philox;
 mod precision;
 #[doc(hidden)]
 pub mod reference;
 mod weighting;
 
+pub use estimator::Estimator;
 pub use functions::*;
+pub use noise::Noise;
 #[doc(hidden)]
 pub use ops::ArgmaxOps;
 pub use weighting::Weighting;

@@ -1,10 +1,13 @@
 use burn_core as burn;
 use burn_core::{
-    backend::{Backend, backend_extension, tensor::FloatTensor},
+    backend::{
+        Backend, backend_extension,
+        tensor::{FloatTensor, IntTensor},
+    },
     tensor::Shape,
 };
 
-use crate::{Surrogate, Weighting, composed, losses::Divergence};
+use crate::{Estimator, Surrogate, Weighting, composed, losses::Divergence};
 
 /// Axes of a map: an image has one layer, a trace one row.
 pub(crate) const SPATIAL_AXES: usize = 3;
@@ -233,6 +236,67 @@ pub trait ArgmaxOps: Backend {
         beta: f64,
     ) -> FloatTensor<Self> {
         composed::entmax_backward::<Self>(logits, state, grad, dim, alpha, beta)
+    }
+
+    /// Scores, in the dtype that sums run in, with Gumbel noise. The key is four integers, of which the lower
+    /// 32 bits count. Each stream of a key has noise of its own; that of scores is 0.
+    #[fusion(dtype = logits, shape = logits)]
+    fn noisy(logits: FloatTensor<Self>, key: IntTensor<Self>, stream: u32) -> FloatTensor<Self> {
+        composed::noisy::<Self>(logits, key, stream)
+    }
+
+    /// The index of the first maximum of logits with noise, along `dim`, in the dtype of the key.
+    #[fusion(dtype = key, shape = composed::with_dim_size(logits, *dim, 1))]
+    fn sampled_argmax(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+    ) -> IntTensor<Self> {
+        composed::sampled_argmax::<Self>(logits, key, dim)
+    }
+
+    /// 1 there, and 0 elsewhere.
+    #[fusion(dtype = logits, shape = logits)]
+    fn sampled_one_hot_forward(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+    ) -> FloatTensor<Self> {
+        composed::sampled_one_hot_forward::<Self>(logits, key, dim)
+    }
+
+    /// The same for a backend without gradients. Autodiff alone overrides it, and looks at the estimator.
+    #[fusion(default)]
+    fn sampled_one_hot(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+        _estimator: Estimator,
+    ) -> FloatTensor<Self> {
+        Self::sampled_one_hot_forward(logits, key, dim)
+    }
+
+    /// The gradient of an estimator.
+    #[fusion(default)]
+    fn sampled_one_hot_backward(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        estimator: Estimator,
+    ) -> FloatTensor<Self> {
+        composed::sampled_one_hot_backward::<Self>(logits, key, grad, dim, estimator)
+    }
+
+    /// The softmax of logits with noise along `dim`.
+    #[fusion(default)]
+    fn gumbel_softmax(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        composed::gumbel_softmax::<Self>(logits, key, dim, beta)
     }
 
     /// The moments of the pixel index under the softmax over each map, and the state that the

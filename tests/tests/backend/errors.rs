@@ -2,8 +2,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{
-    Coordinates, Sigma, Surrogate, Weighting, nn::SoftArgmaxConfig, render_gaussian, sign_one_hot,
-    soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin, spatial_soft_argmax,
+    Coordinates, Estimator, Noise, Sigma, Surrogate, Weighting, entmax, gumbel_softmax,
+    nn::SoftArgmaxConfig, render_gaussian, sampled_one_hot, sign_one_hot, soft_argmax,
+    soft_argmax_moments, soft_argmax_over, soft_argmin, spatial_soft_argmax,
     spatial_soft_argmax_moments, straight_through_one_hot,
 };
 use burn_argmax_tests::{
@@ -77,17 +78,17 @@ fn dim_must_be_in_range() {
     let Some(device) = device() else { return };
     let x = || small(&device);
     for (dim, shown) in [(2, "2"), (3, "3"), (-3, "-3")] {
-        let soft = ["soft_argmax: dim ", shown, "0..2"];
+        let soft = ["soft_argmax: dim must be in -2..2 for shape [2, 2]", shown];
         assert_panics(|| soft_argmax(x(), dim, 1.0), &soft);
 
-        let one_hot = ["straight_through_one_hot: dim ", shown, "0..2"];
+        let one_hot = ["straight_through_one_hot: dim must be in -2..2", shown];
         let surrogate = Surrogate::Identity;
         assert_panics(
             || straight_through_one_hot(x(), dim, surrogate.clone()),
             &one_hot,
         );
 
-        let sign = ["sign_one_hot: dim ", shown, "0..2"];
+        let sign = ["sign_one_hot: dim must be in -2..2", shown];
         assert_panics(|| sign_one_hot(x(), dim), &sign);
     }
 }
@@ -222,11 +223,69 @@ fn a_window_of_nothing() {
 }
 
 #[test]
+fn what_defines_no_entmax() {
+    let Some(device) = device() else { return };
+    for (alpha, shown) in [(0.9, "0.9"), (2.1, "2.1"), (f64::NAN, "NaN")] {
+        let message = format!("alpha must be from 1 to 2, got {shown}");
+        let function = format!("entmax: {message}");
+        assert_panics(|| entmax(small(&device), 1, alpha, 1.0), &[&function]);
+        let weighting = format!("soft_argmax: {message}");
+        assert_panics(
+            || soft_argmax(small(&device), 1, Weighting::entmax(alpha, 1.0)),
+            &[&weighting],
+        );
+    }
+    assert_panics(
+        || entmax(small(&device), 1, 1.5, -1.0),
+        &["entmax: beta must be finite and >= 0, got -1"],
+    );
+    assert_panics(
+        || soft_argmax(small(&device), 1, Weighting::entmax(1.5, 1.0).above(0.0)),
+        &["Weighting::above: those of an entmax have no background"],
+    );
+}
+
+#[test]
+fn what_defines_no_draw() {
+    let Some(device) = device() else { return };
+    let draw = |estimator| sampled_one_hot(small(&device), 1, estimator, Noise::Seed(1));
+    for (estimator, message) in [
+        (
+            Estimator::Softmax { beta: -1.0 },
+            "sampled_one_hot: beta must be finite and >= 0, got -1",
+        ),
+        (
+            Estimator::GumbelRao {
+                beta: 1.0,
+                samples: 0,
+            },
+            "sampled_one_hot: samples must be at least 1, got 0",
+        ),
+        (
+            Estimator::Gapped {
+                beta: 1.0,
+                gap: 0.0,
+            },
+            "sampled_one_hot: gap must be finite and > 0, got 0",
+        ),
+    ] {
+        assert_panics(|| draw(estimator), &[message]);
+    }
+    let dim = || sampled_one_hot(small(&device), 2, Estimator::Identity, Noise::Seed(1));
+    assert_panics(dim, &["sampled_one_hot: dim must be in -2..2", "got 2"]);
+    let beta = || gumbel_softmax(small(&device), 1, f64::NAN, Noise::Seed(1));
+    assert_panics(
+        beta,
+        &["gumbel_softmax: beta must be finite and >= 0, got NaN"],
+    );
+}
+
+#[test]
 fn bins_of_a_wrong_length() {
     let Some(device) = device() else { return };
     let call = || soft_argmax_over(small(&device), tensor(&[1.0; 3], [3], &device), 1, 1.0);
     let parts = [
-        "soft_argmax_over: bins must have 2 entries",
+        "soft_argmax_over: bins must be [2]",
         "along dim 1",
         "got shape [3]",
     ];
@@ -257,8 +316,8 @@ fn a_width_or_units_of_other_axes() {
     assert_panics(
         || Coordinates::CellCenters.index_of(centers(), &[3, 0]),
         &[
-            "Coordinates::index_of: position must have",
-            "got shape [1, 1, 2]",
+            "Coordinates::index_of: sizes must be numbers of at least 1",
+            "got [3, 0]",
         ],
     );
 }
@@ -288,7 +347,7 @@ fn a_level_that_is_none() {
                 let half = Tensor::<2>::from_data(half.clone(), (&device, DType::F16));
                 soft_argmax(half, 1, Weighting::softmax(1.0).above(1e5))
             },
-            &["soft_argmax: the level that weights are above must be finite in F16, got 100000"],
+            &["soft_argmax: the level that weights are above must be finite in F16, got 1e5"],
         );
     }
     for weighting in [

@@ -77,6 +77,7 @@ macro_rules! gradient {
                 real_sizes in "gradient/real_sizes.rs",
                 render_gaussian in "gradient/render_gaussian.rs",
                 lines in "gradient/lines.rs",
+                sampled in "gradient/sampled.rs",
                 sign_one_hot in "gradient/sign_one_hot.rs",
                 soft_argmax in "gradient/soft_argmax.rs",
                 soft_argmax_moments in "gradient/soft_argmax_moments.rs",

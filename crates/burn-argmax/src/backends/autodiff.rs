@@ -6,9 +6,12 @@ use burn_autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind, binary, unary},
 };
-use burn_core::backend::{Backend, TensorMetadata, tensor::FloatTensor};
+use burn_core::backend::{
+    Backend, TensorMetadata,
+    tensor::{FloatTensor, IntTensor},
+};
 
-use crate::{ArgmaxOps, Surrogate, Weighting, composed::widen, losses::Divergence};
+use crate::{ArgmaxOps, Estimator, Surrogate, Weighting, composed::widen, losses::Divergence};
 
 impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C> {
     fn soft_argmax(
@@ -65,7 +68,7 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
                 let [logits, bins] =
                     nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
                 let shape = bins.shape();
-                // Nothing else holds the logits then, and their gradient takes their place.
+                // Where they are not, nothing else holds the logits, and their gradient takes their place.
                 let bins_are_learnt = ops.parents[1].is_some();
                 let of_bins = bins_are_learnt.then(|| (logits.clone(), state.clone()));
                 binary::<B, _, _>(
@@ -189,7 +192,7 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         surrogate: Surrogate,
     ) -> FloatTensor<Self> {
         match surrogate {
-            Surrogate::Identity => identity::<B, C>(logits, dim),
+            Surrogate::Identity => identity::<B, C>(logits, |logits| B::one_hot(logits, dim)),
             Surrogate::Softmax { beta } => {
                 with_softmax_gradient::<B, C>(logits, dim, beta, |logits| B::one_hot(logits, dim))
             }
@@ -200,6 +203,58 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         with_softmax_gradient::<B, C>(logits, dim, beta, |logits| {
             <B as ArgmaxOps>::softmax(logits, dim, beta)
         })
+    }
+
+    fn noisy(logits: FloatTensor<Self>, key: IntTensor<Self>, stream: u32) -> FloatTensor<Self> {
+        identity::<B, C>(logits, |logits| B::noisy(logits, key, stream))
+    }
+
+    fn sampled_argmax(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+    ) -> IntTensor<Self> {
+        B::sampled_argmax(logits.into_primitive(), key, dim)
+    }
+
+    fn sampled_one_hot(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+        estimator: Estimator,
+    ) -> FloatTensor<Self> {
+        if estimator == Estimator::Identity {
+            return identity::<B, C>(logits, |logits| {
+                B::sampled_one_hot_forward(logits, key, dim)
+            });
+        }
+        with_noise::<B, C, _>(
+            logits,
+            key,
+            (dim, estimator),
+            |logits, key, (dim, _)| B::sampled_one_hot_forward(logits, key, dim),
+            |logits, key, grad, (dim, estimator)| {
+                B::sampled_one_hot_backward(logits, key, grad, dim, estimator)
+            },
+        )
+    }
+
+    fn gumbel_softmax(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        with_noise::<B, C, _>(
+            logits,
+            key,
+            (dim, beta),
+            |logits, key, (dim, beta)| B::gumbel_softmax(logits, key, dim, beta),
+            |logits, key, grad, (dim, beta)| {
+                let estimator = Estimator::GumbelSoftmax { beta };
+                B::sampled_one_hot_backward(logits, key, grad, dim, estimator)
+            },
+        )
     }
 
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
@@ -281,14 +336,68 @@ where
     }
 }
 
-fn identity<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
+/// What a draw with the noise of a key makes of the logits.
+type Draw<B, P> = fn(FloatTensor<B>, IntTensor<B>, P) -> FloatTensor<B>;
+
+/// The gradient of a draw from the logits, the key, the upstream gradient and the options.
+type DrawGradient<B, P> = fn(FloatTensor<B>, IntTensor<B>, FloatTensor<B>, P) -> FloatTensor<B>;
+
+/// An operator that draws, and keeps its key, not its noise.
+fn with_noise<B, C, P>(
     logits: FloatTensor<Autodiff<B, C>>,
-    dim: usize,
+    key: IntTensor<B>,
+    options: P,
+    forward: Draw<B, P>,
+    backward: DrawGradient<B, P>,
+) -> FloatTensor<Autodiff<B, C>>
+where
+    B: Backend,
+    C: CheckpointStrategy,
+    P: Copy + Debug + Send + 'static,
+{
+    #[derive(Debug)]
+    struct WithNoise<P>(PhantomData<P>);
+
+    impl<B: Backend, P: Copy + Debug + Send + 'static> Backward<B, 1> for WithNoise<P> {
+        type State = (NodeId, IntTensor<B>, P, DrawGradient<B, P>);
+
+        fn backward(
+            self,
+            ops: Ops<Self::State, 1>,
+            grads: &mut Gradients,
+            checkpointer: &mut Checkpointer,
+        ) {
+            let (logits, key, options, backward) = ops.state;
+            let logits = checkpointer.retrieve_node_output(logits);
+            unary::<B, _>(ops.parents, ops.node, grads, |grad| {
+                backward(logits, key, grad, options)
+            });
+        }
+    }
+
+    match WithNoise(PhantomData::<P>)
+        .prepare::<C>([logits.node()])
+        .compute_bound()
+        .stateful()
+    {
+        OpsKind::Tracked(mut prep) => {
+            let id = prep.checkpoint(&logits);
+            let drawn = forward(logits.into_primitive(), key.clone(), options);
+            prep.finish((id, key, options, backward), drawn)
+        }
+        OpsKind::UnTracked(prep) => prep.finish(forward(logits.into_primitive(), key, options)),
+    }
+}
+
+/// What `forward` makes of the logits, with the upstream gradient for theirs.
+fn identity<B: Backend, C: CheckpointStrategy>(
+    logits: FloatTensor<Autodiff<B, C>>,
+    forward: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>,
 ) -> FloatTensor<Autodiff<B, C>> {
     #[derive(Debug)]
-    struct IdentitySurrogate;
+    struct Identity;
 
-    impl<B: Backend> Backward<B, 1> for IdentitySurrogate {
+    impl<B: Backend> Backward<B, 1> for Identity {
         type State = ();
 
         fn backward(
@@ -301,10 +410,10 @@ fn identity<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
         }
     }
 
-    IdentitySurrogate
+    Identity
         .prepare::<C>([logits.node()])
         .compute_bound()
-        .stateless(B::one_hot(logits.into_primitive(), dim))
+        .stateless(forward(logits.into_primitive()))
 }
 
 /// What `forward` makes of the logits, with the gradient of their softmax.

@@ -107,7 +107,7 @@ macro_rules! implement_on_host {
         use $crate::{
             ArgmaxOps, Weighting,
             backends::cpu::{scores, table, updated, with_accumulator, with_float},
-            composed::{cast, widen, with_dim_size},
+            composed::{SCORES, cast, widen, with_dim_size, words},
             losses::Divergence,
             kernels::cpu::{
                 self, Lines, soft_argmax_moments,
@@ -115,8 +115,12 @@ macro_rules! implement_on_host {
             },
         };
         use burn_core::{
-            backend::{TensorMetadata, tensor::FloatTensor},
-            tensor::DType,
+            backend::{
+                TensorMetadata,
+                ops::IntTensorOps,
+                tensor::{FloatTensor, IntTensor},
+            },
+            tensor::{DType, TensorData},
         };
         use burn_std::{bf16, f16};
 
@@ -438,6 +442,54 @@ macro_rules! implement_on_host {
                         cpu::entmax::backward::<A>(logits, state, grad, lines, alpha, beta);
                     })))
                 })
+            }
+
+            fn noisy(
+                logits: FloatTensor<Self>,
+                key: IntTensor<Self>,
+                stream: u32,
+            ) -> FloatTensor<Self> {
+                let words = words::<Self>(key, stream);
+                with_accumulator!("noisy", logits, A => {
+                    let noisy = logits.read(|logits| cpu::gumbel::noisy::<A>(logits, words));
+                    HostTensor::from_vec(noisy, logits.shape())
+                })
+            }
+
+            fn sampled_argmax(
+                logits: FloatTensor<Self>,
+                key: IntTensor<Self>,
+                dim: usize,
+            ) -> IntTensor<Self> {
+                let (shape, dtype) = (logits.shape(), key.dtype());
+                let words = words::<Self>(key, SCORES);
+                let lines = Lines::along(&shape, dim);
+                let logits = widen::<Self>(logits);
+                let indices = with_accumulator!("sampled_argmax", logits, A => {
+                    logits.read(|logits| cpu::gumbel::noisy_peaks::<A>(logits, lines, words))
+                });
+                let indices: Vec<i64> = indices.into_iter().map(|index| index as i64).collect();
+                let indices = TensorData::new(indices, with_dim_size(&shape, dim, 1));
+                Self::int_from_data(indices.convert_dtype(dtype), &logits.device())
+            }
+
+            fn sampled_one_hot_forward(
+                logits: FloatTensor<Self>,
+                key: IntTensor<Self>,
+                dim: usize,
+            ) -> FloatTensor<Self> {
+                let words = words::<Self>(key, SCORES);
+                let dtype = logits.dtype();
+                let logits = widen::<Self>(logits);
+                let one_hot = with_accumulator!("sampled_one_hot", logits, A => {
+                    let shape = logits.shape();
+                    let lines = Lines::along(&shape, dim);
+                    let indices = logits.read(|logits| {
+                        cpu::gumbel::noisy_peaks::<A>(logits, lines, words)
+                    });
+                    HostTensor::from_vec(cpu::one_hot_of_indices::<A>(&indices, lines), shape)
+                });
+                cast::<Self>(one_hot, dtype)
             }
 
             fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {

@@ -8,21 +8,23 @@
 
 use burn_core::backend::{
     Backend, TensorMetadata,
-    tensor::{BoolTensor, FloatTensor},
+    tensor::{BoolTensor, FloatTensor, IntTensor},
 };
 use burn_core::tensor::{IndexingUpdateOp, Shape};
 
 use super::{
     divergence::Terms,
-    entmax, one_hot as hard,
+    entmax,
+    one_hot::{self as hard, first_argmax},
     rows::{Rows, argmax},
+    sampled::{self, Conditional, SCORES, gapped},
     soft_argmax::{self, soft_argmax_forward},
     soft_argmax_moments::{as_maps, of_lines},
     soft_argmax_over::{slope_over, soft_argmax_over_forward},
     spatial_moments::{self, spatial_moments_forward},
     tensors::{Dtypes, accumulator_max, cast, is_mask, is_nan, sum_dim, widen},
 };
-use crate::{Surrogate, Weighting, losses::Divergence, weighting::Weights};
+use crate::{Estimator, Surrogate, Weighting, losses::Divergence, weighting::Weights};
 
 /// The expected index.
 pub fn soft_argmax<B: Backend>(
@@ -134,6 +136,90 @@ pub fn straight_through_one_hot<B: Backend>(
         }
     };
     add::<B>(one_hot, term)
+}
+
+/// Scores with noise, which is a constant.
+pub fn noisy<B: Backend>(logits: FloatTensor<B>, key: IntTensor<B>, stream: u32) -> FloatTensor<B> {
+    sampled::noisy::<B>(logits, key, stream)
+}
+
+/// The index that is drawn with the noise of a key.
+pub fn sampled_argmax<B: Backend>(
+    logits: FloatTensor<B>,
+    key: IntTensor<B>,
+    dim: usize,
+) -> IntTensor<B> {
+    let logits = widen::<B>(B::float_detach(logits));
+    first_argmax::<B>(sampled::noisy::<B>(logits, key, SCORES), dim)
+}
+
+/// The one-hot of that index, with the gradient of an estimator. A score that is not finite gets none, as in
+/// [`straight_through_one_hot`].
+pub fn sampled_one_hot<B: Backend>(
+    logits: FloatTensor<B>,
+    key: IntTensor<B>,
+    dim: usize,
+    estimator: Estimator,
+) -> FloatTensor<B> {
+    let dtype = logits.dtype();
+    let constant = widen::<B>(B::float_detach(logits.clone()));
+    let noisy = |scores, stream| sampled::noisy::<B>(scores, key.clone(), stream);
+    let compared = noisy(constant.clone(), SCORES);
+    let drawn = hard::one_hot::<B>(compared.clone(), dim);
+    if !B::ad_enabled(&logits.device()) {
+        return cast::<B>(drawn, dtype);
+    }
+    let of_bool = Dtypes::of::<B>(&logits.device()).bool;
+    let infinite = B::float_is_inf(constant.clone(), of_bool);
+    let blocked = B::bool_or(infinite, is_nan::<B>(constant.clone()));
+    let of_softmax = |scores, beta| {
+        let rows = softmax_rows::<B>(scores, dim, beta);
+        softmax_term::<B>(logits.clone(), blocked.clone(), &rows, dim)
+    };
+    let term = match estimator {
+        Estimator::Identity => zero::<B>(logits.clone(), blocked),
+        Estimator::Softmax { beta } => of_softmax(constant, beta),
+        Estimator::GumbelSoftmax { beta } => of_softmax(compared, beta),
+        Estimator::ReinMax { beta } => {
+            let p = softmax_rows::<B>(constant.clone(), dim, beta).probabilities();
+            let broken = is_nan::<B>(p.clone());
+            let twice = finite::<B>(B::float_add(p, drawn.clone()));
+            let zero = zero::<B>(widen::<B>(logits.clone()), blocked.clone());
+            let slopes = B::float_mul(zero, twice.clone());
+            let half = B::float_mul_scalar(B::float_sum_dim(slopes.clone(), dim), 0.5f32.into());
+            let first = B::float_sub(slopes, B::float_mul(twice, half));
+            let first = B::float_mask_fill(spoil::<B>(first, broken), blocked.clone(), 0f32.into());
+            let second = of_softmax(constant, 1.0);
+            B::float_sub(first, B::float_mul_scalar(second, 0.5f32.into()))
+        }
+        Estimator::GumbelRao { beta, samples } => {
+            let conditional = Conditional::<B>::new(constant, drawn.clone(), dim);
+            (1..=samples)
+                .map(|sample| {
+                    let noise = noisy(conditional.zeros(), sample as u32);
+                    of_softmax(conditional.scores(noise), beta)
+                })
+                .reduce(B::float_add)
+                .map(|sum| B::float_mul_scalar(sum, (1.0 / samples as f64).into()))
+                .expect("there are samples")
+        }
+        Estimator::Gapped { beta, gap } => {
+            of_softmax(gapped::<B>(constant, drawn.clone(), dim, gap), beta)
+        }
+    };
+    add::<B>(cast::<B>(drawn, dtype), term)
+}
+
+/// The softmax of scores with noise.
+pub fn gumbel_softmax<B: Backend>(
+    logits: FloatTensor<B>,
+    key: IntTensor<B>,
+    dim: usize,
+    beta: f64,
+) -> FloatTensor<B> {
+    let dtype = logits.dtype();
+    let noisy = sampled::noisy::<B>(widen::<B>(logits), key, SCORES);
+    cast::<B>(softmax::<B>(noisy, dim, beta), dtype)
 }
 
 /// 1 at every maximum, with a gradient of 0.

@@ -6,6 +6,7 @@ mod entmax;
 pub mod graph;
 mod one_hot;
 mod rows;
+mod sampled;
 mod soft_argmax;
 mod soft_argmax_moments;
 mod soft_argmax_over;
@@ -20,6 +21,11 @@ pub use divergence::{divergence, divergence_backward, divergence_lines_backward}
 pub(crate) use entmax::entmax_metadata;
 pub use entmax::{entmax_backward, entmax_forward};
 pub use one_hot::{one_hot, sign_one_hot};
+#[cfg(feature = "_cpu-kernels")]
+pub(crate) use sampled::{SCORES, words};
+pub use sampled::{
+    gumbel_softmax, noisy, sampled_argmax, sampled_one_hot_backward, sampled_one_hot_forward,
+};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax::forward_metadata;
 pub use soft_argmax::{soft_argmax_backward, soft_argmax_forward};

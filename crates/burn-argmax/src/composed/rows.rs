@@ -75,6 +75,14 @@ impl<B: Backend> Rows<B> {
         }
     }
 
+    /// Where neither a weight nor its growth is anything but 0. A weight that is given may be 0, and grows.
+    pub(super) fn idle(&self) -> BoolTensor<B> {
+        let dtype = Dtypes::of::<B>(&self.weights.device()).bool;
+        let [weights, growth] = [&self.weights, &self.growth]
+            .map(|values| B::float_equal_elem(values.clone(), 0f32.into(), dtype));
+        B::bool_and(weights, growth)
+    }
+
     pub(super) fn probabilities(&self) -> FloatTensor<B> {
         B::float_div(self.weights.clone(), self.sum.clone())
     }

@@ -3,7 +3,10 @@
 use alloc::vec;
 
 use burn_core::{
-    backend::{Backend, TensorMetadata, tensor::FloatTensor},
+    backend::{
+        Backend, TensorMetadata,
+        tensor::{BoolTensor, FloatTensor},
+    },
     tensor::Shape,
 };
 
@@ -28,7 +31,9 @@ pub fn soft_argmax_over_forward<B: Backend>(
     // Divided before any mean is taken: on a software Vulkan the fused division after it read the mean
     // in place of the sum.
     let probabilities = rows.probabilities();
-    let bins = bins_of::<B>(bins, &rows);
+    let dtype_of_bool = Dtypes::of::<B>(&rows.weights.device()).bool;
+    let nothing = B::float_equal_elem(rows.weights.clone(), 0f32.into(), dtype_of_bool);
+    let bins = bins_of::<B>(bins, &rows, nothing);
     let mean = |values| sum_dim::<B>(B::float_mul(probabilities.clone(), values), dim);
     // About a first estimate, so that nothing is lost at a large coordinate.
     let center = mean(bins.clone());
@@ -88,7 +93,7 @@ pub(super) fn slope_over<B: Backend>(
 ) -> (Rows<B>, FloatTensor<B>) {
     let [center, offset] = [2, 3].map(|entry| entry_of::<B>(state.clone(), dim, entry));
     let rows = rows_of::<B>(logits, state, dim, weighting);
-    let distance = B::float_sub(bins_of::<B>(bins, &rows), center);
+    let distance = B::float_sub(bins_of::<B>(bins, &rows, rows.idle()), center);
     let slope = B::float_mul(rows.steepness(), B::float_sub(distance, offset));
     (rows, slope)
 }
@@ -104,11 +109,13 @@ fn rows_of<B: Backend>(
     Rows::with_max(logits, max, dim, weighting.weights, outside)
 }
 
-/// A bin for every score, 0 where that weighs nothing: there it may be infinite.
-fn bins_of<B: Backend>(bins: FloatTensor<B>, rows: &Rows<B>) -> FloatTensor<B> {
+/// A bin for every score, 0 where that has no part: there it may be infinite.
+fn bins_of<B: Backend>(
+    bins: FloatTensor<B>,
+    rows: &Rows<B>,
+    nothing: BoolTensor<B>,
+) -> FloatTensor<B> {
     let bins = cast::<B>(bins, rows.weights.dtype());
     let bins = B::float_expand(bins, rows.weights.shape());
-    let dtype = Dtypes::of::<B>(&bins.device()).bool;
-    let nothing = B::float_equal_elem(rows.weights.clone(), 0f32.into(), dtype);
     B::float_mask_fill(bins, nothing, 0f32.into())
 }

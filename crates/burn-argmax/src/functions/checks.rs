@@ -6,12 +6,15 @@ use crate::{Weighting, weighting::Weights};
 /// Resolves a dimension argument, and refuses one that has no index to return.
 #[track_caller]
 pub(crate) fn check_dim<const D: usize>(op: &str, tensor: &Tensor<D>, dim: impl AsIndex) -> usize {
+    let shape = tensor.dims();
     // No closure, in which a panic would not point to the caller.
     let dim = match dim.try_dim_index(D) {
         Ok(dim) => dim,
-        Err(error) => panic!("{op}: dim is out of range: {error}"),
+        Err(_) => panic!(
+            "{op}: dim must be in -{D}..{D} for shape {shape:?}, got {}",
+            dim.as_index()
+        ),
     };
-    let shape = tensor.dims();
     assert!(
         shape[dim] > 0,
         "{op}: dim {dim} of shape {shape:?} has size 0, it must have at least one entry"
@@ -45,7 +48,7 @@ pub(crate) fn check_weighting(
             );
             assert!(
                 weighting.rounded(dtype).level().is_none_or(f64::is_finite),
-                "{op}: the level that weights are above must be finite in {dtype:?}, got {level}"
+                "{op}: the level that weights are above must be finite in {dtype:?}, got {level:e}"
             );
         }
         Weights::Given => {}

@@ -127,8 +127,12 @@ impl Coordinates {
 fn check_axes(op: &str, argument: &str, tensor: &Tensor<3>, sizes: &[usize]) {
     let shape = tensor.dims();
     assert!(
-        shape[2] == sizes.len() && !sizes.contains(&0),
-        "{op}: {argument} must have one entry along dim 2 for each of sizes {sizes:?}, which are at \
-         least 1, got shape {shape:?}"
+        !sizes.contains(&0),
+        "{op}: sizes must be numbers of at least 1, got {sizes:?}"
+    );
+    assert!(
+        shape[2] == sizes.len(),
+        "{op}: {argument} must have one entry along dim 2 for each of sizes {sizes:?}, got shape \
+         {shape:?}"
     );
 }

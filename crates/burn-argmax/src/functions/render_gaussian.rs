@@ -77,7 +77,8 @@ pub fn render_gaussian<const D: usize>(
     );
     assert!(
         D == axes + 2,
-        "render_gaussian: the result has rank {}, one for each of sizes {sizes:?} and two, got {D}",
+        "render_gaussian: the result must be a tensor of rank {}, [batch, channels] and sizes \
+         {sizes:?}, got rank {D}",
         axes + 2
     );
     let sigma = sigma.into();

@@ -13,8 +13,9 @@ use crate::{Weighting, precision::accumulator};
 /// * `logits` - Scores, of any rank and layout. A mask is a score of `-inf`: its weight and its
 ///   gradient are exactly 0.
 /// * `bins` - The coordinate of each index along `dim`, in any order and at any spacing: depths,
-///   times, angles, frequencies. Either one line of them for all rows, or a tensor that broadcasts to
-///   the shape of `logits`: bins of each sample, or of each pixel. The bin of a mask may be anything.
+///   times, angles, frequencies. Either one line of them for all rows, `[n]`, or a tensor of the rank
+///   of `logits` with each dimension of size 1 or of that of `logits`: bins of each sample, or of each
+///   pixel. The bin of a mask may be anything.
 /// * `dim` - The dimension of the index; a negative one counts from the end.
 /// * `weighting` - How scores become weights: a number is the `beta` of a softmax, finite and
 ///   `>= 0`; see [`Weighting`].
@@ -37,7 +38,7 @@ use crate::{Weighting, precision::accumulator};
 /// # Panics
 ///
 /// If `dim` is out of range or has size 0, if `bins` is neither a line with one entry for each index
-/// nor broadcasts to `logits`, if it is on another device, or if
+/// nor a tensor as above, if it is on another device, or if
 /// `weighting` is what [`soft_argmax`](crate::soft_argmax()) refuses.
 ///
 /// # Source
@@ -87,8 +88,8 @@ pub(super) fn over<const D: usize, const B: usize>(
     } else {
         assert!(
             got[..] == [shape[dim]],
-            "{op}: bins must have {} entries, one for each index along dim {dim}, or a shape that \
-             broadcasts to that of {scores}, {shape:?}, got shape {got:?}",
+            "{op}: bins must be [{}], one for each index along dim {dim}, or of the rank of {scores} \
+             with each dimension 1 or that of {shape:?}, got shape {got:?}",
             shape[dim]
         );
         bins.reshape(line)

@@ -16,7 +16,7 @@ use crate::Weighting;
 ///   gradient are exactly 0.
 /// * `bins` - The coordinate of each index along `dim`, as
 ///   [`soft_argmax_over`](crate::soft_argmax_over()) takes them: one line for all rows, or a tensor that
-///   broadcasts to the shape of `costs`. The bin of a mask may be anything.
+///   has the rank of `costs`, with each dimension of size 1 or of that of `costs`. The bin of a mask may be anything.
 /// * `dim` - The dimension of the index; a negative one counts from the end.
 /// * `weighting` - How negated costs become weights: a number is the `beta` of a softmax, finite and
 ///   `>= 0`; see [`Weighting`]. So `.within(radius)` is about the first minimum, and `.above(-c)`

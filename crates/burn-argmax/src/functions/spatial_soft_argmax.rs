@@ -15,7 +15,8 @@ use crate::{Weighting, ops::spatial_moments_len};
 ///
 /// * `heatmaps` - Scores `[batch, channels, width]`, `[batch, channels, height, width]` or
 ///   `[batch, channels, depth, height, width]`, of any layout. A mask is a score of `-inf`: its
-///   weight and its gradient are exactly 0.
+///   weight and its gradient are exactly 0. A batch of one has its dimension too: `[channels, height,
+///   width]` would be taken for lines.
 /// * `weighting` - How scores become weights: a number is the `beta` of a softmax, finite and `>= 0`:
 ///   kornia's `1 / temperature`. Others are in [`Weighting`]; a window is a box about the first maximum
 ///   of each heatmap.

@@ -19,8 +19,8 @@ use crate::Coordinates;
 ///
 /// # Returns
 ///
-/// The divergences `[batch, locations]`, in nats, from 0 to `ln 2`: a sum of terms none of which is
-/// negative. A location with a heatmap that has a NaN, infinite or
+/// The divergences `[batch, locations]`, in nats, from 0 to `ln 2` for heatmaps that sum to 1, as those of
+/// [`spatial_softmax`](crate::spatial_softmax()) do: a sum of terms none of which is negative. A location with a heatmap that has a NaN, infinite or
 /// negative entry, or with a center that is not finite, gives NaN; the others are not touched.
 /// Computed in `f32` at least, with the sums in levels, and rounded once to the dtype of `heatmaps`.
 ///

@@ -32,6 +32,10 @@ use crate::{
 /// [`spatial_soft_argmax_moments`](crate::spatial_soft_argmax_moments()) gives the variances without the
 /// heatmaps between.
 ///
+/// It grows with the loss times the square of the distance, and is rounded to the dtype of the heatmaps: of
+/// `f16` maps of more than some hundred pixels it may overflow. Cast logits to `f32` before the softmax
+/// there.
+///
 /// An upstream gradient of exactly 0 gives exactly 0, whatever the heatmap holds. Any other gives NaN
 /// where the loss is NaN.
 ///

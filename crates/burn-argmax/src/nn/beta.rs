@@ -38,7 +38,7 @@ impl Learning {
         let (channels, max) = (self.channels, self.max_beta);
         assert!(
             self.learnable || channels.is_none() && max.is_none(),
-            "{module}: channels and max_beta must be None unless learnable, got {channels:?} and {max:?}"
+            "{module}: channels and max_beta must be None unless learnable (with_learnable(true)), got {channels:?} and {max:?}"
         );
         assert!(
             channels != Some(0),
@@ -109,10 +109,10 @@ impl Beta {
             None => vec![self.initial],
             Some(log) => {
                 let logs = log.val().detach().into_data();
-                let values = logs.iter::<f64>().map(f64::exp);
-                values
-                    .map(|beta| beta.min(self.max.unwrap_or(f64::MAX)))
-                    .collect()
+                let max = self.max.unwrap_or(f64::MAX);
+                // Not by `min`, which would hide a NaN.
+                let bounded = |beta| if beta > max { max } else { beta };
+                logs.iter::<f64>().map(|log| bounded(log.exp())).collect()
             }
         }
     }

@@ -20,7 +20,7 @@ pub struct SoftArgmaxConfig {
     /// Whether beta is learnt. It stays positive.
     #[config(default = "false")]
     pub learnable: bool,
-    /// How many channels, along dim 1, have a beta each to learn; without it one beta is for all.
+    /// How many channels, along dim 1, have a beta each to learn; without it, or with 1, one beta is for all.
     #[config(default = "None")]
     pub channels: Option<usize>,
     /// The largest beta that is used, however far it learns.

@@ -234,3 +234,21 @@ fn of_the_target_itself() {
         }
     }
 }
+
+/// A row is summed in parts: a uniform one of 100,000 pixels.
+#[test]
+fn wide_rows() {
+    let Some(device) = device() else { return };
+    let n = 100_000;
+    let map = vec![1.0 / n as f32; n];
+    let (center, sigma) = (20.25, 20.0);
+    let q = gaussian(&[n], &[center], sigma);
+    let p = vec![f64::from(map[0]); n];
+    for divergence in [KullbackLeibler, JensenShannon] {
+        let want = loss(divergence, &p, &q);
+        let maps = tensor(&map, [1, 1, n], &device);
+        let centers = tensor(&[center as f32], [1, 1, 1], &device);
+        let got = divergence.loss::<3>()(maps, centers, sigma, Coordinates::Index);
+        assert_within(&values(got), &[want], |l| 5e-6 * l);
+    }
+}

@@ -21,6 +21,7 @@ mod properties;
 mod real_sizes;
 mod reference;
 mod render_gaussian;
+mod sampled;
 mod sign_one_hot;
 mod soft_argmax;
 mod soft_argmax_moments;

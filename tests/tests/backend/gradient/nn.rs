@@ -197,7 +197,7 @@ fn bad_configurations_are_refused() {
     };
     refused(
         init(fixed),
-        "SoftArgmax: channels and max_beta must be None unless learnable, got Some(2) and None",
+        "SoftArgmax: channels and max_beta must be None unless learnable (with_learnable(true)), got Some(2) and None",
     );
     refused(init(none), "SoftArgmax: channels must be at least 1, got 0");
     refused(
@@ -328,4 +328,15 @@ fn a_largest_beta() {
     let at = |beta: f64| oracle::soft_argmax(&[0.0, 1.0, 0.5], beta);
     let want = (at(2.0 * f64::exp(1e-5)) - at(2.0 * f64::exp(-1e-5))) / 2e-5;
     assert_within(&got, &[want], |_| 1e-5);
+}
+
+/// A beta that training has broken is shown as it is.
+#[test]
+fn a_beta_that_is_nan() {
+    let Some(device) = device() else { return };
+    let config = SoftArgmaxConfig::new().with_learnable(true);
+    let mut module = config.with_max_beta(Some(5.0)).init(&device);
+    let beta = module.beta.as_mut().expect("a softmax has one");
+    beta.log = Some(Param::from_tensor(tensor(&[f32::NAN], [1], &device)));
+    assert!(beta.values()[0].is_nan());
 }

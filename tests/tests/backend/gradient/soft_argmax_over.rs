@@ -1,5 +1,5 @@
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use burn_argmax::{Weighting, soft_argmax_over};
+use burn_argmax::{Weighting, reference, soft_argmax_over};
 use burn_argmax_tests::{
     check::{assert_exact, assert_within, largest},
     data::{side_by_side, tensor, uniform, values, widen, widths},
@@ -267,4 +267,30 @@ fn beside_a_device_without_gradients() {
     assert_exact(&values(y.clone()), &value);
     let gradient = b.grad(&y.sum().backward()).unwrap();
     assert_exact(&values(gradient), &values(of_bins));
+}
+
+/// A weight of 0 that is given grows with its score: its bin has a part in the gradient.
+#[test]
+fn given_weights_of_zero() {
+    let Some(device) = device() else { return };
+    for (scores, bins, value, slopes) in [
+        (
+            [0.0f32, 1.0, 3.0],
+            [10.0f32, 20.0, 30.0],
+            27.5,
+            [-4.375, -1.875, 0.625],
+        ),
+        ([0.0, 0.0, 2.0], [5.0, 7.0, 9.0], 9.0, [-2.0, -1.0, 0.0]),
+    ] {
+        let [x, line] = [&scores, &bins].map(|values| tensor(values, [1, 3], &device));
+        let operator = |x| soft_argmax_over(x, line.clone(), 1, Weighting::given());
+        let composed = |x| reference::soft_argmax_over(x, line.clone(), 1, Weighting::given());
+        for over in [&operator as &dyn Fn(Tensor<2>) -> Tensor<2>, &composed] {
+            let x = x.clone().require_grad();
+            let y = over(x.clone());
+            assert_within(&values(y.clone()), &[value], |_| 1e-5);
+            let got = values(x.grad(&y.backward()).unwrap());
+            assert_within(&got, &slopes, |_| 1e-5);
+        }
+    }
 }

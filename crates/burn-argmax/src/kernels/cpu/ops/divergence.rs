@@ -7,7 +7,7 @@ use crate::{
     kernels::cpu::{
         Accumulator, Element, check_length,
         log::{log, log_one_plus},
-        plan::{AHEAD, TASK},
+        plan::{AHEAD, BLOCK, TASK},
         share::share,
         simd::{LANES, larger, prefetch, smaller, specialized, total, vectorized, widened},
     },
@@ -347,15 +347,20 @@ vectorized! {
 
 #[inline(always)]
 fn sum_vectors<T: Element, D: Term, const FAR: bool, const FMA: bool>(row: &Row<T>) -> f64 {
-    let mut sum = [T::Accumulator::ZERO; LANES];
-    for start in (0..row.values.len()).step_by(LANES) {
-        let Vectors { p, q, log_q } = row.vectors(start);
-        for lane in 0..LANES {
-            let value = D::value::<_, FMA, FAR>(p[lane], q[lane], log_q[lane]);
-            sum[lane] = sum[lane].add(value.add(nothing(p[lane], q[lane])));
+    let length = row.values.len();
+    let mut whole = 0.0;
+    for block in (0..length).step_by(BLOCK) {
+        let mut sum = [T::Accumulator::ZERO; LANES];
+        for start in (block..length.min(block + BLOCK)).step_by(LANES) {
+            let Vectors { p, q, log_q } = row.vectors(start);
+            for lane in 0..LANES {
+                let value = D::value::<_, FMA, FAR>(p[lane], q[lane], log_q[lane]);
+                sum[lane] = sum[lane].add(value.add(nothing(p[lane], q[lane])));
+            }
         }
+        whole += total(sum);
     }
-    total(sum)
+    whole
 }
 
 vectorized! {

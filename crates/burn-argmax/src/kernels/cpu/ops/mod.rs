@@ -6,6 +6,7 @@ pub(crate) mod divergence;
 pub(crate) mod entmax;
 mod flat;
 mod given;
+pub(crate) mod gumbel;
 pub(crate) mod one_hot;
 pub(crate) mod sign_one_hot;
 pub(crate) mod soft_argmax;

@@ -7,7 +7,7 @@ use crate::kernels::cpu::{
     plan::Path,
     share::{share, zeroed},
     simd::{LANES, vectorized},
-    traverse::{ColumnPeaks, fill_columns, long_peaks, row_peak, short_row_indices},
+    traverse::{AsTheyAre, ColumnPeaks, fill_columns, long_peaks, row_peak, short_row_indices},
 };
 
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
@@ -15,7 +15,7 @@ pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
     check_length("values", values.len(), lines.elements());
     let Lines { n, inner, .. } = lines;
     if let Path::Columns | Path::ColumnPieces = lines.path() {
-        let ColumnPeaks { indices, .. } = ColumnPeaks::new(values, lines);
+        let ColumnPeaks { indices, .. } = ColumnPeaks::new(values, lines, AsTheyAre);
         let fill = |out: &mut [MaybeUninit<T>], _: &[T], outer: usize, index: usize| {
             let indices = &indices[outer * inner..][..inner];
             mark_equals(out, indices, index as i32);
@@ -25,7 +25,7 @@ pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
     }
     let mut out = zeroed(values.len(), n);
     if lines.path() == Path::RowPieces {
-        let indices = long_peaks(values, lines)
+        let indices = long_peaks(values, lines, AsTheyAre)
             .into_iter()
             .map(|(_, index)| index);
         mark(&mut out, indices, lines);
@@ -43,6 +43,14 @@ pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
             mark(out, rows.chunks_exact(n).map(|row| row_peak(row).1), lines);
         }
     });
+    out
+}
+
+/// 1 at these indices, one of each line, and 0 elsewhere.
+pub(crate) fn of_indices<T: Element>(indices: &[usize], lines: Lines) -> Vec<T> {
+    check_length("indices", indices.len(), lines.count());
+    let mut out = zeroed(lines.elements(), lines.n);
+    mark(&mut out, indices.iter().copied(), lines);
     out
 }
 

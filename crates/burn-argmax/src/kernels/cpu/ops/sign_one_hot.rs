@@ -8,8 +8,8 @@ use crate::kernels::cpu::{
     share::{filled, share},
     simd::{LANES, vectorized},
     traverse::{
-        ColumnPeaks, Part, Transposer, fill_columns, long_peaks, nan_or_peak_transposed, parts,
-        row_peak,
+        AsTheyAre, ColumnPeaks, Part, Transposer, fill_columns, long_peaks, nan_or_peak_transposed,
+        parts, row_peak,
     },
 };
 
@@ -18,7 +18,7 @@ pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
     check_length("values", values.len(), lines.elements());
     let Lines { n, inner, .. } = lines;
     if let Path::Columns | Path::ColumnPieces = lines.path() {
-        let ColumnPeaks { maxima, .. } = ColumnPeaks::new(values, lines);
+        let ColumnPeaks { maxima, .. } = ColumnPeaks::new(values, lines, AsTheyAre);
         let fill = |out: &mut [MaybeUninit<T>], values: &[T], outer: usize, _: usize| {
             mark_equals(out, values, &maxima[outer * inner..][..inner]);
         };
@@ -26,7 +26,7 @@ pub(crate) fn sign_one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
         return unsafe { fill_columns(values, lines, fill) };
     }
     if lines.path() == Path::RowPieces {
-        let maxima: Vec<_> = long_peaks(values, lines)
+        let maxima: Vec<_> = long_peaks(values, lines, AsTheyAre)
             .into_iter()
             .map(|(max, _)| max)
             .collect();

@@ -31,7 +31,8 @@ pub(super) use map_rows::{Here, Slot, Source};
 pub(super) use normalize::normalize;
 pub(super) use over::{map_over, map_over_in_place, reduce_over};
 pub(super) use peaks::{
-    ColumnPeaks, fill_columns, long_peaks, peak_indices, row_peak, short_row_indices,
+    AsTheyAre, ColumnPeaks, Scores, fill_columns, long_peaks, peak_indices, row_peak,
+    short_row_indices,
 };
 pub(super) use pieces::{Part, parts, pieces, reduce_pieces};
 pub(super) use reduce::reduce;
@@ -40,4 +41,6 @@ pub(super) use threshold::{
     THRESHOLD_STATE, ThresholdOp, less_mean_above_threshold, map_above_threshold,
 };
 pub(super) use transposed_rows::{Transposer, nan_or_peak_transposed};
-pub(super) use window::{map_windows, map_windows_in_place, outside_masked, reduce_windows};
+pub(super) use window::{
+    finite_peak, map_windows, map_windows_in_place, outside_masked, reduce_windows,
+};

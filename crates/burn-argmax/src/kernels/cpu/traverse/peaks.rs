@@ -1,6 +1,6 @@
 //! The peak of every line: its first NaN, else its first maximum, and the index of that.
 
-use std::mem::MaybeUninit;
+use std::{borrow::Cow, mem::MaybeUninit};
 
 use super::{
     block::nan_or_peak_of,
@@ -13,6 +13,23 @@ use crate::kernels::cpu::{
     share::{filled, share},
     simd::{LANES, prefetch, vectorized},
 };
+
+/// What is compared, for each value of a tensor.
+pub(crate) trait Scores<T: Element>: Copy + Sync {
+    /// Of values that begin at a place in the memory of the tensor.
+    fn read(self, values: &[T], place: usize) -> Cow<'_, [T]>;
+}
+
+/// The values.
+#[derive(Clone, Copy)]
+pub(crate) struct AsTheyAre;
+
+impl<T: Element> Scores<T> for AsTheyAre {
+    #[inline(always)]
+    fn read(self, values: &[T], _place: usize) -> Cow<'_, [T]> {
+        Cow::Borrowed(values)
+    }
+}
 
 vectorized! {
     /// Of one row, which is no longer than a piece.
@@ -33,13 +50,23 @@ vectorized! {
 }
 
 /// Of lines that are worked on in pieces.
-pub(crate) fn long_peaks<T: Element>(values: &[T], lines: Lines) -> Vec<(T::Accumulator, usize)> {
+pub(crate) fn long_peaks<T: Element, S: Scores<T>>(
+    values: &[T],
+    lines: Lines,
+    scores: S,
+) -> Vec<(T::Accumulator, usize)> {
+    let pieces = pieces(values, lines).scan(0, |place, piece| {
+        let start = *place;
+        *place += piece.len();
+        Some((start, piece))
+    });
     reduce_pieces(
         lines,
-        pieces(values, lines),
+        pieces,
         (T::Accumulator::NEG_INFINITY, 0),
-        |piece, start, peaks| {
-            let rows = lines.rows(piece);
+        |(place, piece), start, peaks| {
+            let read = scores.read(piece, place);
+            let rows = lines.rows(&read);
             let rows = rows.chunks_exact(lines.height(piece.len()));
             for (peak, row) in peaks.iter_mut().zip(rows) {
                 let (value, index) = row_peak(row);
@@ -57,23 +84,29 @@ pub(crate) fn long_peaks<T: Element>(values: &[T], lines: Lines) -> Vec<(T::Accu
 }
 
 /// The index of the peak of every line.
-pub(crate) fn peak_indices<T: Element>(values: &[T], lines: Lines) -> Vec<usize> {
+pub(crate) fn peak_indices<T: Element, S: Scores<T>>(
+    values: &[T],
+    lines: Lines,
+    scores: S,
+) -> Vec<usize> {
     let n = lines.n;
     match lines.path() {
         Path::Columns | Path::ColumnPieces => {
-            let indices = ColumnPeaks::new(values, lines).indices.into_iter();
+            let indices = ColumnPeaks::new(values, lines, scores).indices.into_iter();
             indices.map(|index| index as usize).collect()
         }
         Path::RowPieces => {
-            let peaks = long_peaks(values, lines).into_iter();
+            let peaks = long_peaks(values, lines, scores).into_iter();
             peaks.map(|(_, index)| index).collect()
         }
         Path::Rows => {
             let mut indices = vec![0; lines.count()];
             let rows = lines.in_a_task();
             let tasks = indices.chunks_mut(rows).zip(values.chunks(rows * n));
-            share(tasks, values.len(), |(indices, values)| {
-                let rows = lines.rows(values);
+            let tasks = tasks.enumerate();
+            share(tasks, values.len(), |(task, (indices, values))| {
+                let read = scores.read(values, task * rows * n);
+                let rows = lines.rows(&read);
                 if n < LANES {
                     let peaks = short_row_indices(&rows, n);
                     for (index, peak) in indices.iter_mut().zip(peaks.as_flattened()) {
@@ -103,7 +136,11 @@ pub(crate) struct ColumnPeaks<A> {
 }
 
 impl<A: Accumulator> ColumnPeaks<A> {
-    pub fn new<T: Element<Accumulator = A>>(values: &[T], lines: Lines) -> Self {
+    pub fn new<T, S>(values: &[T], lines: Lines, scores: S) -> Self
+    where
+        T: Element<Accumulator = A>,
+        S: Scores<T>,
+    {
         let inner = lines.inner;
         let mut maxima = vec![A::NEG_INFINITY; lines.count()];
         let mut indices = vec![0; lines.count()];
@@ -111,18 +148,25 @@ impl<A: Accumulator> ColumnPeaks<A> {
             .chunks_mut(inner)
             .zip(indices.chunks_mut(inner))
             .zip(values.chunks_exact(lines.table()))
-            .flat_map(|((maxima, indices), values)| {
+            .enumerate()
+            .flat_map(|(table, ((maxima, indices), values))| {
                 maxima
                     .chunks_mut(TILE)
                     .zip(indices.chunks_mut(TILE))
                     .enumerate()
-                    .map(move |(tile, peaks)| (tile * TILE, peaks, values))
+                    .map(move |(tile, peaks)| (table * lines.table(), tile * TILE, peaks, values))
             });
-        share(tasks, values.len(), |(first, (maxima, indices), values)| {
-            for (index, row) in values.chunks_exact(inner).enumerate() {
-                raise(maxima, indices, &row[first..], inner, index as i32);
-            }
-        });
+        share(
+            tasks,
+            values.len(),
+            |(table, first, (maxima, indices), values)| {
+                for (index, row) in values.chunks_exact(inner).enumerate() {
+                    let place = table + index * inner + first;
+                    let row = scores.read(&row[first..][..maxima.len()], place);
+                    raise(maxima, indices, &row, inner, index as i32);
+                }
+            },
+        );
         Self { maxima, indices }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     coordinate::Index,
     map_rows::{IndexDistances, map_piece},
     narrow_columns::{state_of_columns, state_of_rows},
-    peaks::{peak_indices, row_peak},
+    peaks::{AsTheyAre, peak_indices, row_peak},
     rows::reduce_piece,
 };
 use crate::kernels::cpu::{
@@ -20,6 +20,23 @@ use crate::kernels::cpu::{
 /// The places of a line that are within `radius` of its peak.
 fn window(peak: usize, radius: usize, n: usize) -> Range<usize> {
     peak.saturating_sub(radius)..n.min(peak.saturating_add(radius).saturating_add(1))
+}
+
+/// The place of the first maximum of a line of which something is not finite, if that is not a score:
+/// weights that sum to 0 are, and an upstream gradient.
+#[cold]
+pub(crate) fn finite_peak<'a, T: Element>(line: impl Iterator<Item = &'a T>) -> Option<usize> {
+    let (mut peak, mut max) = (None, f64::NEG_INFINITY);
+    for (place, value) in line.enumerate() {
+        let value = value.widen().to_f64();
+        if value.is_nan() || value == f64::INFINITY {
+            return None;
+        }
+        if value > max {
+            (peak, max) = (Some(place), value);
+        }
+    }
+    peak
 }
 
 /// [`reduce`](super::reduce()) of the window of every line.
@@ -37,7 +54,7 @@ where
     check_length("logits", values.len(), lines.elements());
     // Of rows that are whole, the window is in the cache after the peak is found.
     let is_whole = lines.inner == 1 && lines.path() == Path::Rows && lines.n >= LANES;
-    let peaks = (!is_whole).then(|| peak_indices(values, lines));
+    let peaks = (!is_whole).then(|| peak_indices(values, lines, AsTheyAre));
     let width = match &peaks {
         Some(_) => window(0, radius, lines.n).len(),
         None => lines.n,
@@ -107,7 +124,7 @@ pub(crate) fn map_windows_in_place<T, O, const SUMS: usize, const STATE: usize>(
 /// The values, and masks outside of the window of every line. In a line that a NaN or `+inf` leaves
 /// without a maximum nothing is outside.
 pub(crate) fn outside_masked<T: Element>(values: &[T], lines: Lines, radius: usize) -> Vec<T> {
-    let peaks = peak_indices(values, lines);
+    let peaks = peak_indices(values, lines, AsTheyAre);
     let mask = T::narrow(T::Accumulator::NEG_INFINITY);
     let mut masked = vec![mask; values.len()];
     let tables = masked.chunks_mut(lines.table()).enumerate();
@@ -153,7 +170,7 @@ impl<T: Element> Mapped<T> {
         let state = state_of_rows(state, lines, STATE);
         let (states, _) = state.as_chunks::<STATE>();
         // Past that the state has no exact index.
-        let peaks = (lines.n > EXACT_INDICES).then(|| peak_indices(values, lines));
+        let peaks = (lines.n > EXACT_INDICES).then(|| peak_indices(values, lines, AsTheyAre));
         let width = window(0, radius, lines.n).len();
         let in_a_task = in_a_task(width);
         let mut parts = Vec::new();
@@ -166,8 +183,11 @@ impl<T: Element> Mapped<T> {
             for line in first..lines.count().min(first + in_a_task) {
                 let state = LineState::new(op, states[line], grad[line].widen());
                 let places = match &peaks {
-                    // All of a line without a maximum is NaN, but for its masks.
-                    _ if state.broken => 0..lines.n,
+                    _ if state.broken => match finite_peak(lines.values(values, line)) {
+                        Some(peak) => window(peak, radius, lines.n),
+                        // All of it is NaN, but for its masks.
+                        None => 0..lines.n,
+                    },
                     Some(peaks) => window(peaks[line], radius, lines.n),
                     None => window(state.center.to_f64() as usize, radius, lines.n),
                 };

@@ -15,7 +15,7 @@ use crate::{
         plan::{AHEAD, TASK},
         share::{filled, share},
         simd::{LANES, specialized, vectorized},
-        traverse::{Coordinate, Here, Index, Slot, Source},
+        traverse::{Coordinate, Here, Index, Slot, Source, finite_peak},
     },
     ops::{spatial_moments_len, spatial_state_len},
 };
@@ -184,7 +184,7 @@ pub(crate) fn backward_in_place<T: Element>(
     });
 }
 
-/// The gradient in the window of a map, as in a map of its own. A map without a softmax is all window.
+/// The gradient in the window of a map, as in a map of its own. A map without a maximum is all window.
 fn gradient_of_window<T: Element, W: Weights<T::Accumulator>>(
     map: &[T],
     extent: Extent,
@@ -192,10 +192,13 @@ fn gradient_of_window<T: Element, W: Weights<T::Accumulator>>(
     mut slope: Slope<T::Accumulator>,
     weights: W,
 ) -> (Window, Vec<T>) {
-    let window = if slope.broken {
-        Window::about(extent, 0, extent.len())
-    } else {
-        Window::about(extent, extent.place(slope.center), radius)
+    let peak = match slope.broken {
+        true => finite_peak(map.iter()),
+        false => Some(extent.place(slope.center)),
+    };
+    let window = match peak {
+        Some(peak) => Window::about(extent, peak, radius),
+        None => Window::about(extent, 0, extent.len()),
     };
     for (center, first) in slope.center.iter_mut().zip(window.first) {
         *center -= first as i64;

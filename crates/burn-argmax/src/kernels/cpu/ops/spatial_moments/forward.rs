@@ -14,8 +14,8 @@ use crate::{
         share::share,
         simd::{LANES, filled_up, prefetch, specialized, total, vectorized, widened},
         traverse::{
-            Block, Coordinate, Index, finite_max, peak_indices, peak_of, pieces, reduce_pieces,
-            row_peak,
+            AsTheyAre, Block, Coordinate, Index, finite_max, peak_indices, peak_of, pieces,
+            reduce_pieces, row_peak,
         },
     },
     ops::{spatial_moments_len, spatial_state_len},
@@ -137,7 +137,7 @@ fn sums_of_windows<T: Element, W: Weights<T::Accumulator>>(
 ) -> Vec<Sums> {
     // Of maps that are no longer than a piece, the window is in the cache after the peak is found.
     let lines = extent.maps(heatmaps);
-    let peaks = (lines.path() != Path::Rows).then(|| peak_indices(heatmaps, lines));
+    let peaks = (lines.path() != Path::Rows).then(|| peak_indices(heatmaps, lines, AsTheyAre));
     let maps = heatmaps.chunks_exact(extent.len());
     let mut sums = vec![Sums::EMPTY; maps.len()];
     share(
