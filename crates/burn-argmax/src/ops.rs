@@ -254,15 +254,17 @@ pub trait ArgmaxOps: Backend {
         composed::divergence::<Self>(heatmaps, lines, divergence)
     }
 
-    /// The gradient of [`divergence`](ArgmaxOps::divergence) for the maps.
+    /// The gradient of [`divergence`](ArgmaxOps::divergence) for the maps. It is NaN throughout a map
+    /// whose loss is.
     #[fusion(dtype = heatmaps, shape = heatmaps)]
     fn divergence_backward(
         heatmaps: FloatTensor<Self>,
         lines: FloatTensor<Self>,
+        losses: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         divergence: Divergence,
     ) -> FloatTensor<Self> {
-        composed::divergence_backward::<Self>(heatmaps, lines, grad, divergence)
+        composed::divergence_backward::<Self>(heatmaps, lines, losses, grad, divergence)
     }
 
     /// The same for the logarithms of the lines.
@@ -270,10 +272,11 @@ pub trait ArgmaxOps: Backend {
     fn divergence_lines_backward(
         heatmaps: FloatTensor<Self>,
         lines: FloatTensor<Self>,
+        losses: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         divergence: Divergence,
     ) -> FloatTensor<Self> {
-        composed::divergence_lines_backward::<Self>(heatmaps, lines, grad, divergence)
+        composed::divergence_lines_backward::<Self>(heatmaps, lines, losses, grad, divergence)
     }
 
     /// 1 at every maximum along `dim`, 0 elsewhere.

@@ -1,7 +1,8 @@
 use burn_core::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
+use burn_core::tensor::Shape;
 use burn_cubecl::CubeBackend;
 
-use crate::{ArgmaxOps, Weighting, composed, kernels::cube};
+use crate::{ArgmaxOps, Weighting, composed, kernels::cube, losses::Divergence};
 
 impl ArgmaxOps for CubeBackend {
     fn soft_argmax_forward(
@@ -93,6 +94,41 @@ impl ArgmaxOps for CubeBackend {
     ) -> FloatTensor<Self> {
         let heatmaps = cube::maps_within(heatmaps, weighting.radius);
         cube::spatial_moments_backward(heatmaps, state, grad, covariance, weighting.weights)
+    }
+
+    fn divergence(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        cube::divergence(heatmaps, lines, divergence)
+    }
+
+    fn divergence_backward(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        losses: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        cube::divergence_backward(heatmaps, lines, losses, grad, divergence)
+    }
+
+    fn divergence_lines_backward(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        losses: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        let [of_x, of_rows] = cube::divergence_slopes(heatmaps, lines, divergence);
+        let shape = of_rows.shape();
+        let [of_y, of_z] = [(1, shape[2]), (2, shape[1])].map(|(dim, size)| {
+            let sums = composed::sum_dim::<Self>(of_rows.clone(), dim);
+            Self::float_reshape(sums, Shape::from([shape[0], size]))
+        });
+        let slopes = Self::float_cat(vec![of_x, of_y, of_z], 1);
+        composed::scale_slopes::<Self>(slopes, losses, grad)
     }
 
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {

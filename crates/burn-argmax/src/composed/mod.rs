@@ -14,6 +14,8 @@ mod tensors;
 mod weights;
 mod window;
 
+#[cfg(feature = "_cube-kernels")]
+pub(crate) use divergence::scale_slopes;
 pub use divergence::{divergence, divergence_backward, divergence_lines_backward};
 pub use one_hot::{one_hot, sign_one_hot};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]

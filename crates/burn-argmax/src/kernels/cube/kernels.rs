@@ -117,6 +117,8 @@ fn walk<P: Types>(work: &Work, #[comptime] plan: CubePlan) -> Walk {
         Axis::Columns => 1usize.comptime(),
     };
     Walk {
+        outer: work.outer,
+        lane: work.lane,
         start: i32::cast_from(work.first) * comptime!(lanes as i32),
         stride: comptime!(plan.team * lanes),
     }

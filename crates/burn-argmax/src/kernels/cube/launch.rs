@@ -17,13 +17,15 @@ use super::{
 pub(super) struct Inputs {
     pub(super) scores: Option<(CubeTensor, Strides)>,
     pub(super) beside: Option<(CubeTensor, Strides)>,
+    /// What the operator reads by itself.
+    pub(super) table: Option<CubeTensor>,
 }
 
 impl Inputs {
     pub(super) fn of(scores: (CubeTensor, Strides)) -> Self {
         Self {
             scores: Some(scores),
-            beside: None,
+            ..Self::default()
         }
     }
 }
@@ -80,6 +82,7 @@ fn address_type<'a>(
         .into_iter()
         .flatten()
         .map(|(tensor, _)| tensor)
+        .chain(&inputs.table)
         .chain(others)
         .map(CubeTensor::required_address_type)
         .fold(AddressType::default(), Ord::max)

@@ -109,6 +109,7 @@ fn inputs(lines: &mut Lines, logits: CubeTensor, bins: CubeTensor) -> Inputs {
     Inputs {
         scores: Some(lines.view(logits)),
         beside: Some(lines.view(bins)),
+        ..Inputs::default()
     }
 }
 

@@ -189,6 +189,7 @@ pub(crate) fn softmax_backward(
     let inputs = Inputs {
         scores: Some(lines.view(logits)),
         beside: Some(lines.view(grad)),
+        ..Inputs::default()
     };
     let softmax = weighting::Weights::Softmax { beta };
     let op = || SoftmaxGradientLaunch::new(lines.weights(softmax), lines.nan());

@@ -6,19 +6,23 @@
 //! over it again (`gradient`).
 
 mod gradient;
-mod raster;
 mod sums;
 
 use burn_core::{backend::TensorMetadata, tensor::Shape};
 use burn_cubecl::{cubecl, ops::reshape, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-use super::{launch::Inputs, lines::Lines, operator::Counts, weights::Weights};
+use super::{
+    launch::Inputs,
+    lines::Lines,
+    operator::Counts,
+    raster::{Raster, RasterLaunch},
+    weights::Weights,
+};
 use crate::{
     ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len},
     weighting,
 };
-use raster::{Raster, RasterLaunch};
 
 /// The dimension of `[maps, positions]` that a map runs along.
 const DIM: usize = 1;

@@ -7,10 +7,10 @@ use super::{
     super::{
         bits::Kind,
         operator::{Entry, Finished, Reduction, Types, Walk},
+        raster::{Position, Raster},
         weights::{Form, Weights},
     },
     AXES, PAIRS, SpatialMoments,
-    raster::{Position, Raster},
 };
 use crate::ops::spatial_moments_len;
 
