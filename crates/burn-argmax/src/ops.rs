@@ -20,6 +20,14 @@ pub(crate) const fn spatial_state_len(covariance: bool) -> usize {
     if covariance { 14 } else { 8 }
 }
 
+/// Numbers of the moments of a line: mean and variance.
+#[cfg(feature = "_cube-kernels")]
+pub(crate) const LINE_MOMENTS: usize = 2;
+
+/// Numbers of its state on CubeCL: `max sum`, the center, the offset, and the variance.
+#[cfg(feature = "_cube-kernels")]
+pub(crate) const LINE_STATE: usize = 5;
+
 /// What a backend may override: the operators on its own tensors. No part of the public API: it may
 /// change in any version.
 ///

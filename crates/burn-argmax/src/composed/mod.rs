@@ -24,6 +24,8 @@ pub use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax_moments::moments_metadata;
 pub use soft_argmax_moments::{soft_argmax_moments_backward, soft_argmax_moments_forward};
+#[cfg(feature = "_cube-kernels")]
+pub(crate) use soft_argmax_over::over_shared_bins;
 pub use soft_argmax_over::{
     soft_argmax_over_backward, soft_argmax_over_bins_backward, soft_argmax_over_forward,
 };

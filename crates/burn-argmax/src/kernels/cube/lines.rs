@@ -195,11 +195,15 @@ mod tests {
     use burn_cubecl::ops::numeric;
 
     use super::*;
-    use crate::kernels::cube::{
-        soft_argmax_backward, soft_argmax_over_forward, softmax_backward, spatial_moments_backward,
+    use crate::{
+        Weighting,
+        kernels::cube::{
+            soft_argmax_backward, soft_argmax_over_forward, softmax_backward,
+            spatial_moments_backward,
+        },
     };
 
-    const SOFTMAX: weighting::Weights = weighting::Weights::Softmax { beta: 1.0 };
+    const SOFTMAX: Weighting = Weighting::softmax(1.0);
 
     fn zeros(shape: &[usize]) -> CubeTensor {
         let shape = Shape::from(shape.to_vec());
