@@ -23,6 +23,14 @@ pub(crate) const fn spatial_state_len(covariance: bool) -> usize {
     if covariance { 14 } else { 8 }
 }
 
+/// Numbers of the moments of a line: mean and variance.
+#[cfg(feature = "_cube-kernels")]
+pub(crate) const LINE_MOMENTS: usize = 2;
+
+/// Numbers of its state on CubeCL: `max sum`, the center, the offset, and the variance.
+#[cfg(feature = "_cube-kernels")]
+pub(crate) const LINE_STATE: usize = 5;
+
 /// What a backend may override: the operators on its own tensors. No part of the public API: it may
 /// change in any version.
 ///
@@ -351,15 +359,17 @@ pub trait ArgmaxOps: Backend {
         composed::divergence::<Self>(heatmaps, lines, divergence)
     }
 
-    /// The gradient of [`divergence`](ArgmaxOps::divergence) for the maps.
+    /// The gradient of [`divergence`](ArgmaxOps::divergence) for the maps. It is NaN throughout a map
+    /// whose loss is.
     #[fusion(dtype = heatmaps, shape = heatmaps)]
     fn divergence_backward(
         heatmaps: FloatTensor<Self>,
         lines: FloatTensor<Self>,
+        losses: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         divergence: Divergence,
     ) -> FloatTensor<Self> {
-        composed::divergence_backward::<Self>(heatmaps, lines, grad, divergence)
+        composed::divergence_backward::<Self>(heatmaps, lines, losses, grad, divergence)
     }
 
     /// The same for the logarithms of the lines.
@@ -367,10 +377,11 @@ pub trait ArgmaxOps: Backend {
     fn divergence_lines_backward(
         heatmaps: FloatTensor<Self>,
         lines: FloatTensor<Self>,
+        losses: FloatTensor<Self>,
         grad: FloatTensor<Self>,
         divergence: Divergence,
     ) -> FloatTensor<Self> {
-        composed::divergence_lines_backward::<Self>(heatmaps, lines, grad, divergence)
+        composed::divergence_lines_backward::<Self>(heatmaps, lines, losses, grad, divergence)
     }
 
     /// 1 at every maximum along `dim`, 0 elsewhere.

@@ -142,7 +142,7 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         struct OfMaps;
 
         impl<B: Backend + ArgmaxOps> Backward<B, 2> for OfMaps {
-            type State = ([NodeId; 2], Divergence);
+            type State = ([NodeId; 2], FloatTensor<B>, Divergence);
 
             fn backward(
                 self,
@@ -150,19 +150,20 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
                 grads: &mut Gradients,
                 checkpointer: &mut Checkpointer,
             ) {
-                let (nodes, divergence) = ops.state;
+                let (nodes, losses, divergence) = ops.state;
                 let [maps, lines] =
                     nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
                 let lines_are_learnt = ops.parents[1].is_some();
-                let of_lines = lines_are_learnt.then(|| (maps.clone(), lines.clone()));
+                let of_lines =
+                    lines_are_learnt.then(|| (maps.clone(), lines.clone(), losses.clone()));
                 binary::<B, _, _>(
                     ops.parents,
                     ops.node,
                     grads,
-                    |grad| B::divergence_backward(maps, lines, grad, divergence),
+                    |grad| B::divergence_backward(maps, lines, losses, grad, divergence),
                     |grad| {
-                        let (maps, lines) = of_lines.expect("lines with a gradient");
-                        B::divergence_lines_backward(maps, lines, grad, divergence)
+                        let (maps, lines, losses) = of_lines.expect("lines with a gradient");
+                        B::divergence_lines_backward(maps, lines, losses, grad, divergence)
                     },
                 );
             }
@@ -177,7 +178,7 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
                 let nodes = [prep.checkpoint(&heatmaps), prep.checkpoint(&lines)];
                 let (heatmaps, lines) = (heatmaps.into_primitive(), lines.into_primitive());
                 let losses = B::divergence(heatmaps, lines, divergence);
-                prep.finish((nodes, divergence), losses)
+                prep.finish((nodes, losses.clone(), divergence), losses)
             }
             OpsKind::UnTracked(prep) => {
                 let (heatmaps, lines) = (heatmaps.into_primitive(), lines.into_primitive());

@@ -374,15 +374,20 @@ macro_rules! implement_on_host {
             fn divergence_backward(
                 heatmaps: FloatTensor<Self>,
                 lines: FloatTensor<Self>,
+                losses: FloatTensor<Self>,
                 grad: FloatTensor<Self>,
                 divergence: Divergence,
             ) -> FloatTensor<Self> {
                 with_float!("divergence", heatmaps, T => {
                     let shape = heatmaps.shape();
                     let extent = Extent::of(&shape);
-                    let slopes = heatmaps.read(|maps| lines.read(|lines| grad.read(|grad| {
-                        cpu::divergence::backward::<T>(maps, lines, grad, extent, divergence)
-                    })));
+                    let slopes = heatmaps.read(|maps| lines.read(|lines| {
+                        losses.read(|losses| grad.read(|grad| {
+                            cpu::divergence::backward::<T>(
+                                maps, lines, losses, grad, extent, divergence,
+                            )
+                        }))
+                    }));
                     HostTensor::from_vec(slopes, shape)
                 })
             }
@@ -390,6 +395,7 @@ macro_rules! implement_on_host {
             fn divergence_lines_backward(
                 heatmaps: FloatTensor<Self>,
                 lines: FloatTensor<Self>,
+                _losses: FloatTensor<Self>,
                 grad: FloatTensor<Self>,
                 divergence: Divergence,
             ) -> FloatTensor<Self> {

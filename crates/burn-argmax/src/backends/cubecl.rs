@@ -1,7 +1,8 @@
 use burn_core::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
+use burn_core::tensor::Shape;
 use burn_cubecl::CubeBackend;
 
-use crate::{ArgmaxOps, Weighting, composed, kernels::cube};
+use crate::{ArgmaxOps, Weighting, composed, kernels::cube, losses::Divergence};
 
 impl ArgmaxOps for CubeBackend {
     fn soft_argmax_forward(
@@ -9,9 +10,8 @@ impl ArgmaxOps for CubeBackend {
         dim: usize,
         weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let logits = cube::lines_within(logits, dim, weighting.radius);
         let dtype = logits.dtype();
-        let (result, state) = cube::soft_argmax_forward(logits, dim, weighting.weights);
+        let (result, state) = cube::soft_argmax_forward(logits, dim, weighting);
         (composed::cast::<Self>(result, dtype), state)
     }
 
@@ -22,9 +22,29 @@ impl ArgmaxOps for CubeBackend {
         dim: usize,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        let logits = cube::lines_within(logits, dim, weighting.radius);
         let grad = composed::widen::<Self>(grad);
-        cube::soft_argmax_backward(logits, state, grad, dim, weighting.weights)
+        cube::soft_argmax_backward(logits, state, grad, dim, weighting)
+    }
+
+    fn soft_argmax_moments_forward(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let dtype = logits.dtype();
+        let (moments, state) = cube::soft_argmax_moments_forward(logits, dim, weighting);
+        (composed::cast::<Self>(moments, dtype), state)
+    }
+
+    fn soft_argmax_moments_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+    ) -> FloatTensor<Self> {
+        let grad = composed::widen::<Self>(grad);
+        cube::soft_argmax_moments_backward(logits, state, grad, dim, weighting)
     }
 
     fn soft_argmax_over_forward(
@@ -34,10 +54,9 @@ impl ArgmaxOps for CubeBackend {
         weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let dtype = logits.dtype();
-        let logits = cube::lines_within(logits, dim, weighting.radius);
         let logits = composed::widen::<Self>(logits);
         let bins = Self::float_expand(bins, logits.shape());
-        let (value, state) = cube::soft_argmax_over_forward(logits, bins, dim, weighting.weights);
+        let (value, state) = cube::soft_argmax_over_forward(logits, bins, dim, weighting);
         (composed::cast::<Self>(value, dtype), state)
     }
 
@@ -50,12 +69,22 @@ impl ArgmaxOps for CubeBackend {
         weighting: Weighting,
     ) -> FloatTensor<Self> {
         let dtype = logits.dtype();
-        let logits = cube::lines_within(logits, dim, weighting.radius);
         let [logits, grad] = [logits, grad].map(composed::widen::<Self>);
         let bins = Self::float_expand(bins, logits.shape());
-        let weights = weighting.weights;
-        let gradient = cube::soft_argmax_over_backward(logits, bins, state, grad, dim, weights);
+        let gradient = cube::soft_argmax_over_backward(logits, bins, state, grad, dim, weighting);
         composed::cast::<Self>(gradient, dtype)
+    }
+
+    fn soft_argmax_over_bins_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        weighting: Weighting,
+        shape: Shape,
+    ) -> FloatTensor<Self> {
+        let slopes = cube::soft_argmax_over_bins_backward(logits, state, grad, dim, weighting);
+        composed::over_shared_bins::<Self>(slopes, &shape)
     }
 
     fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
@@ -80,8 +109,7 @@ impl ArgmaxOps for CubeBackend {
         covariance: bool,
         weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let heatmaps = cube::maps_within(heatmaps, weighting.radius);
-        cube::spatial_moments_forward(heatmaps, covariance, weighting.weights)
+        cube::spatial_moments_forward(heatmaps, covariance, weighting)
     }
 
     fn spatial_moments_backward(
@@ -91,8 +119,42 @@ impl ArgmaxOps for CubeBackend {
         covariance: bool,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        let heatmaps = cube::maps_within(heatmaps, weighting.radius);
-        cube::spatial_moments_backward(heatmaps, state, grad, covariance, weighting.weights)
+        cube::spatial_moments_backward(heatmaps, state, grad, covariance, weighting)
+    }
+
+    fn divergence(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        cube::divergence(heatmaps, lines, divergence)
+    }
+
+    fn divergence_backward(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        losses: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        cube::divergence_backward(heatmaps, lines, losses, grad, divergence)
+    }
+
+    fn divergence_lines_backward(
+        heatmaps: FloatTensor<Self>,
+        lines: FloatTensor<Self>,
+        losses: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        divergence: Divergence,
+    ) -> FloatTensor<Self> {
+        let [of_x, of_rows] = cube::divergence_slopes(heatmaps, lines, divergence);
+        let shape = of_rows.shape();
+        let [of_y, of_z] = [(1, shape[2]), (2, shape[1])].map(|(dim, size)| {
+            let sums = composed::sum_dim::<Self>(of_rows.clone(), dim);
+            Self::float_reshape(sums, Shape::from([shape[0], size]))
+        });
+        let slopes = Self::float_cat(vec![of_x, of_y, of_z], 1);
+        composed::scale_slopes::<Self>(slopes, losses, grad)
     }
 
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {

@@ -27,12 +27,13 @@ pub fn divergence<B: Backend>(
 pub fn divergence_backward<B: Backend>(
     heatmaps: FloatTensor<B>,
     lines: FloatTensor<B>,
+    losses: FloatTensor<B>,
     grad: FloatTensor<B>,
     divergence: Divergence,
 ) -> FloatTensor<B> {
     let (shape, dtype) = (heatmaps.shape(), heatmaps.dtype());
     let terms = Terms::<B>::new(heatmaps, lines, divergence);
-    let slopes = times::<B>(terms.slope(), grad, terms.broken());
+    let slopes = scale_slopes::<B>(terms.slope(), losses, grad);
     cast::<B>(B::float_reshape(slopes, shape), dtype)
 }
 
@@ -40,21 +41,23 @@ pub fn divergence_backward<B: Backend>(
 pub fn divergence_lines_backward<B: Backend>(
     heatmaps: FloatTensor<B>,
     lines: FloatTensor<B>,
+    losses: FloatTensor<B>,
     grad: FloatTensor<B>,
     divergence: Divergence,
 ) -> FloatTensor<B> {
     let terms = Terms::<B>::new(heatmaps, lines, divergence);
-    times::<B>(terms.slope_of_lines(), grad, terms.broken())
+    scale_slopes::<B>(terms.slope_of_lines(), losses, grad)
 }
 
-/// Slopes times the upstream gradient of their map: NaN where that is broken, and exactly 0 where the
+/// Slopes times the upstream gradient of their map: NaN where its loss is, and exactly 0 where the
 /// upstream gradient is.
-fn times<B: Backend>(
+pub(crate) fn scale_slopes<B: Backend>(
     slopes: FloatTensor<B>,
+    losses: FloatTensor<B>,
     grad: FloatTensor<B>,
-    broken: BoolTensor<B>,
 ) -> FloatTensor<B> {
     let shape = slopes.shape();
+    let broken = is_nan::<B>(losses);
     let dtype = Dtypes::of::<B>(&grad.device()).bool;
     let silent = B::float_equal_elem(grad.clone(), 0f32.into(), dtype);
     let slopes = B::float_mul(slopes, grad);

@@ -16,6 +16,8 @@ mod tensors;
 mod weights;
 mod window;
 
+#[cfg(feature = "_cube-kernels")]
+pub(crate) use divergence::scale_slopes;
 pub use divergence::{divergence, divergence_backward, divergence_lines_backward};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use entmax::entmax_metadata;
@@ -32,6 +34,8 @@ pub use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax_moments::moments_metadata;
 pub use soft_argmax_moments::{soft_argmax_moments_backward, soft_argmax_moments_forward};
+#[cfg(feature = "_cube-kernels")]
+pub(crate) use soft_argmax_over::over_shared_bins;
 pub use soft_argmax_over::{
     soft_argmax_over_backward, soft_argmax_over_bins_backward, soft_argmax_over_forward,
 };

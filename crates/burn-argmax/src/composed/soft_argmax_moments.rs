@@ -10,7 +10,7 @@ use burn_core::{
 use super::tensors::{cast, widen, with_dim_size};
 use crate::{ArgmaxOps, Weighting, ops::spatial_moments_len};
 
-/// Shapes and dtypes of the moments and of the state.
+/// Shapes and dtypes of the moments and of the state of the kernels.
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) fn moments_metadata(
     logits: &burn_core::backend::fusion::custom::TensorSpec,
@@ -20,14 +20,16 @@ pub(crate) fn moments_metadata(
     burn_core::backend::fusion::custom::TensorSpec,
 ) {
     use super::accumulator_dtype;
-    use crate::ops::spatial_state_len;
+    use crate::ops::{LINE_MOMENTS, LINE_STATE};
     use burn_core::backend::fusion::custom::TensorSpec;
 
-    let lines = with_dim_size(&logits.shape, dim, 1).num_elements();
     (
-        TensorSpec::new(with_dim_size(&logits.shape, dim, 2), logits.dtype),
         TensorSpec::new(
-            Shape::from([lines, spatial_state_len(true)]),
+            with_dim_size(&logits.shape, dim, LINE_MOMENTS),
+            logits.dtype,
+        ),
+        TensorSpec::new(
+            with_dim_size(&logits.shape, dim, LINE_STATE),
             accumulator_dtype(logits.dtype).into(),
         ),
     )

@@ -74,13 +74,21 @@ pub fn soft_argmax_over_bins_backward<B: Backend>(
     let blocked = B::bool_expand(silent, rows.masked.shape());
     let blocked = B::bool_or(blocked, rows.masked.clone());
     let slopes = B::float_mul(rows.probabilities(), grad);
-    let mut gradient = B::float_mask_fill(slopes, blocked, 0f32.into());
+    let slopes = B::float_mask_fill(slopes, blocked, 0f32.into());
+    over_shared_bins::<B>(slopes, &shape)
+}
+
+/// The gradient for bins of a `shape` from that for a bin of each score.
+pub(crate) fn over_shared_bins<B: Backend>(
+    mut slopes: FloatTensor<B>,
+    shape: &Shape,
+) -> FloatTensor<B> {
     for (dim, &size) in shape.iter().enumerate() {
-        if size < gradient.shape()[dim] {
-            gradient = sum_dim::<B>(gradient, dim);
+        if size < slopes.shape()[dim] {
+            slopes = sum_dim::<B>(slopes, dim);
         }
     }
-    gradient
+    slopes
 }
 
 /// The slope of the expected value along each score, but for the root of the rate.

@@ -17,7 +17,7 @@ pub(crate) const TINY: f64 = 1e-24;
 
 /// A divergence of a distribution `p` from another, `q`.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Divergence {
     /// `sum p log(p / q)`.
     KullbackLeibler,

@@ -252,3 +252,85 @@ fn wide_rows() {
         assert_within(&values(got), &[want], |l| 5e-6 * l);
     }
 }
+
+/// Maps of any size, one of which may be in many pieces, and rows that no vector fits.
+#[test]
+fn of_every_size() {
+    let Some(device) = device() else { return };
+    for divergence in [KullbackLeibler, JensenShannon] {
+        for sizes in [
+            [1, 1],
+            [1, 7],
+            [9, 1],
+            [5, 3],
+            [31, 66],
+            [256, 256],
+            [384, 1023],
+        ] {
+            let [height, width] = sizes;
+            let length = height * width;
+            let mut maps = probabilities(63, length, 1.0);
+            maps.extend(probabilities(64, length, 3.0));
+            let (x, y) = (width as f32 - 1.0, height as f32 - 1.0);
+            let centers = [0.3 * x, 0.6 * y, x, 0.0];
+            let sigma = 0.1 * (height + width) as f64;
+            assert_divergence::<4>(divergence, (&sizes, &maps), &centers, sigma, &device);
+        }
+        let sizes = [3, 1, 5];
+        let maps = [probabilities(65, 15, 1.0), probabilities(66, 15, 0.5)].concat();
+        let centers = [1.5, 0.0, 2.0, 4.0, 0.25, 0.5];
+        assert_divergence::<5>(divergence, (&sizes, &maps), &centers, 1.0, &device);
+    }
+}
+
+/// Beside each other and beside a map that is broken in one place: that is NaN throughout, and 0 where
+/// its loss is not asked for.
+#[test]
+fn of_many_maps() {
+    let Some(device) = device() else { return };
+    let (count, sizes, sigma) = (150, [12, 20], 2.0);
+    let length = sizes[0] * sizes[1];
+    let (broken, silent) = (40, 41);
+    for divergence in [KullbackLeibler, JensenShannon] {
+        let mut maps: Vec<f32> = (0..count)
+            .flat_map(|map| probabilities(100 + map, length, 0.5))
+            .collect();
+        let count = count as usize;
+        for (map, value) in [(broken, f32::NAN), (silent, -1.0)] {
+            maps[map * length + length / 3] = value;
+        }
+        let centers: Vec<f32> = uniform(67, 2 * count).iter().map(|c| c + 8.0).collect();
+        let mut upstream = uniform(68, count);
+        upstream[silent] = 0.0;
+        let x = tensor(&maps, [1, count, sizes[0], sizes[1]], &device).require_grad();
+        let c = tensor(&centers, [1, count, 2], &device).require_grad();
+        let losses = divergence.loss::<4>()(x.clone(), c.clone(), sigma, Coordinates::Index);
+        let got = values(losses.clone());
+        let gradients = (losses * tensor(&upstream, [1, count], &device)).backward();
+        let of_maps = values(x.grad(&gradients).unwrap());
+        let of_centers = values(c.grad(&gradients).unwrap());
+        let slopes = of_maps.chunks(length).zip(of_centers.chunks(2));
+        for (map, (slopes, of_center)) in slopes.enumerate() {
+            if map == broken {
+                assert!(got[map].is_nan(), "{}", got[map]);
+                assert!(slopes.iter().chain(of_center).all(|g| g.is_nan()));
+            } else if map == silent {
+                assert!(got[map].is_nan(), "{}", got[map]);
+                assert_exact(slopes, &vec![0.0; length]);
+                assert_exact(of_center, &[0.0; 2]);
+            } else {
+                let p = widen(&maps[map * length..][..length]);
+                let center = widen(&centers[2 * map..][..2]);
+                let q = gaussian(&sizes, &center, sigma);
+                let g = f64::from(upstream[map]);
+                assert_within(&got[map..=map], &[loss(divergence, &p, &q)], |l| 1e-4 * l);
+                let want = p
+                    .iter()
+                    .zip(&q)
+                    .map(|(&p, &q)| g * divergence.term(p, q)[1]);
+                let want: Vec<f64> = want.collect();
+                assert_within(slopes, &want, |slope| 1e-4 * slope.abs() + 1e-5);
+            }
+        }
+    }
+}

@@ -499,3 +499,22 @@ fn masses_of_both_signs() {
         }
     }
 }
+
+/// The largest number there is may be a mass.
+#[test]
+fn the_largest_mass() {
+    let Some(device) = device() else { return };
+    let mut line = [0.0; 9];
+    line[6] = f32::MAX;
+    let maps = tensor(&line, [1, 1, 3, 3], &device);
+    for radius in [None, Some(1)] {
+        let given = Weighting::given();
+        let given = radius.map_or(given, |radius| given.within(radius));
+        assert_exact(
+            &values(soft_argmax(tensor(&line, [9], &device), 0, given)),
+            &[6.0],
+        );
+        let at = spatial_soft_argmax(maps.clone(), given, Coordinates::Index);
+        assert_exact(&values(at), &[0.0, 2.0]);
+    }
+}

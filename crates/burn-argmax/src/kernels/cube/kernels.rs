@@ -13,6 +13,8 @@ use cubecl::{ir::ElemType, prelude::*};
 use super::{
     geometry::Axis,
     operator::{Entry, Map, Reduction, Types, Walk},
+    peak::NUMBERS,
+    window::{Peak, Window},
     work::{CubePlan, Grid, Place, Work, indices, spread},
 };
 
@@ -66,12 +68,35 @@ fn entry<P: Types>(
     beside: &ComptimeOption<&Tensor<Vector<P::E, P::N>>>,
     beside_at: usize,
     step: usize,
+    window: &Window,
+    peak: &Peak<P>,
     #[comptime] plan: CubePlan,
 ) -> Entry<P> {
+    let index = indices::<P::K, P::N>(step, comptime!(plan.axis));
+    let x = read::<P::E, P::A, P::N>(scores, at);
     Entry::<P> {
-        x: read::<P::E, P::A, P::N>(scores, at),
+        x: window.masked::<P>(x, index, peak),
         beside: read::<P::E, P::A, P::N>(beside, beside_at),
-        index: indices::<P::K, P::N>(step, comptime!(plan.axis)),
+        index,
+    }
+}
+
+/// The peak of the unit's line, if lines have windows.
+#[cube]
+fn peak<P: Types>(
+    peaks: ComptimeOption<&Tensor<Vector<P::K, P::M>>>,
+    work: &Work,
+    grid: &Grid,
+) -> Peak<P> {
+    #[comptime]
+    match peaks {
+        ComptimeOption::Some(peaks) => {
+            // Also a unit whose line does not exist comes here.
+            let at = select(work.exists, work.numbers(grid, NUMBERS), 0);
+            let numbers = read_numbers::<P::K, P::K, P::M, P::N>(peaks, at, grid.lanes, NUMBERS);
+            Peak::<P>::of(&numbers)
+        }
+        ComptimeOption::None => Peak::<P>::none(),
     }
 }
 
@@ -117,6 +142,8 @@ fn walk<P: Types>(work: &Work, #[comptime] plan: CubePlan) -> Walk {
         Axis::Columns => 1usize.comptime(),
     };
     Walk {
+        outer: work.outer,
+        lane: work.lane,
         start: i32::cast_from(work.first) * comptime!(lanes as i32),
         stride: comptime!(plan.team * lanes),
     }
@@ -196,6 +223,8 @@ pub(super) fn scan_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, R: Reduc
     scores_place: &Place,
     beside: ComptimeOption<&Tensor<Vector<E, N>>>,
     beside_place: &Place,
+    peaks: ComptimeOption<&Tensor<Vector<K, M>>>,
+    window: &Window,
     table: &mut Tensor<Vector<K, M>>,
     result: ComptimeOption<&mut Tensor<Vector<A, M>>>,
     grid: &Grid,
@@ -206,13 +235,15 @@ pub(super) fn scan_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, R: Reduc
     let work = Work::new(grid, plan);
     let start = work.start(scores_place);
     let beside_start = work.start(beside_place);
+    let peak = peak::<(E, A, K, N, M)>(peaks, &work, grid);
     let walk = walk::<(E, A, K, N, M)>(&work, plan);
     let mut lanes = R::empty::<(E, A, K, N, M)>(op, &walk);
     let mut step = work.first;
     while step < work.end {
         let at = start + step * scores_place.step;
         let beside_at = beside_start + step * beside_place.step;
-        let entry = entry::<(E, A, K, N, M)>(&scores, at, &beside, beside_at, step, plan);
+        let entry =
+            entry::<(E, A, K, N, M)>(&scores, at, &beside, beside_at, step, window, &peak, plan);
         R::observe::<(E, A, K, N, M)>(op, &mut lanes, &entry);
         step += comptime!(plan.team);
     }
@@ -252,6 +283,8 @@ pub(super) fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
     scores_place: &Place,
     beside: ComptimeOption<&Tensor<Vector<E, N>>>,
     beside_place: &Place,
+    peaks: ComptimeOption<&Tensor<Vector<K, M>>>,
+    window: &Window,
     state: &Tensor<Vector<K, M>>,
     upstream: ComptimeOption<&Tensor<Vector<A, M>>>,
     output: &mut Tensor<Vector<E, N>>,
@@ -276,6 +309,7 @@ pub(super) fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
         }
         ComptimeOption::None => Sequence::<Vector<A, N>>::new(),
     };
+    let peak = peak::<(E, A, K, N, M)>(peaks, &work, grid);
     let walk = walk::<(E, A, K, N, M)>(&work, plan);
     let mut line = T::line::<(E, A, K, N, M)>(op, &state, &upstream, &walk);
 
@@ -286,7 +320,8 @@ pub(super) fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
     while step < work.end {
         let at = start + step * scores_place.step;
         let beside_at = beside_start + step * beside_place.step;
-        let entry = entry::<(E, A, K, N, M)>(&scores, at, &beside, beside_at, step, plan);
+        let entry =
+            entry::<(E, A, K, N, M)>(&scores, at, &beside, beside_at, step, window, &peak, plan);
         let mapped = T::map::<(E, A, K, N, M)>(op, &mut line, &entry);
         output[output_start + step * grid.lanes] = Vector::cast_from(mapped);
         step += comptime!(plan.team);

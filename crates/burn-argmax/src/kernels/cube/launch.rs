@@ -9,6 +9,7 @@ use super::{
     layout::Strides,
     lines::Lines,
     operator::{Counts, Map, Reduction},
+    window::Windows,
     work::{CubePlan, GridLaunch, PlaceLaunch},
 };
 
@@ -17,13 +18,16 @@ use super::{
 pub(super) struct Inputs {
     pub(super) scores: Option<(CubeTensor, Strides)>,
     pub(super) beside: Option<(CubeTensor, Strides)>,
+    /// What the operator reads by itself.
+    pub(super) table: Option<CubeTensor>,
+    pub(super) windows: Option<Windows>,
 }
 
 impl Inputs {
     pub(super) fn of(scores: (CubeTensor, Strides)) -> Self {
         Self {
             scores: Some(scores),
-            beside: None,
+            ..Self::default()
         }
     }
 }
@@ -80,6 +84,8 @@ fn address_type<'a>(
         .into_iter()
         .flatten()
         .map(|(tensor, _)| tensor)
+        .chain(&inputs.table)
+        .chain(inputs.windows.as_ref().map(|windows| &windows.peaks))
         .chain(others)
         .map(CubeTensor::required_address_type)
         .fold(AddressType::default(), Ord::max)
@@ -113,11 +119,13 @@ impl Lines {
         let mut parts = table(geometry);
         let launch = Launch::new(self, extent, geometry);
         let address = address_type(&inputs, finished().chain([&parts]));
+        let window = Windows::launch(inputs.windows.as_ref(), self);
+        let peaks = inputs.windows.map(|windows| windows.peaks);
         let (scores, scores_place) = input(inputs.scores);
         let (beside, beside_place) = input(inputs.beside);
         // SAFETY: a line below `lines` and a step below `steps` are inside every tensor here: the
-        // strides describe the inputs, whose shapes and offsets `Lines` has checked, and the table
-        // has so many numbers for each line, and for each of its splits.
+        // strides describe the inputs, whose shapes and offsets `Lines` has checked, there is a peak
+        // for each line, and the table has so many numbers for each line, and for each of its splits.
         unsafe {
             scan_kernel::launch_unchecked::<R>(
                 &self.client,
@@ -130,6 +138,8 @@ impl Lines {
                 scores_place,
                 beside.into(),
                 beside_place,
+                peaks.map(CubeTensor::into_tensor_arg).into(),
+                window,
                 parts.clone().into_tensor_arg(),
                 result_arg().into(),
                 launch.grid,
@@ -187,11 +197,14 @@ impl Lines {
         let extent = layout.extent(Extent::max_units(&self.client.properties().hardware, 0));
         let launch = Launch::new(self, extent, extent.map());
         let address = address_type(&inputs, [&state, &output].into_iter().chain(&upstream));
+        let window = Windows::launch(inputs.windows.as_ref(), self);
+        let peaks = inputs.windows.map(|windows| windows.peaks);
         let (scores, scores_place) = input(inputs.scores);
         let (beside, beside_place) = input(inputs.beside);
         // SAFETY: a line below `lines` and a step below `steps` are inside every tensor here: the
         // strides describe the inputs, `Lines` has checked their shapes and offsets and those of
-        // state and upstream gradient, and the output is allocated to the layout.
+        // state and upstream gradient, there is a peak for each line, and the output is allocated to
+        // the layout.
         unsafe {
             map_kernel::launch_unchecked::<T>(
                 &self.client,
@@ -204,6 +217,8 @@ impl Lines {
                 scores_place,
                 beside.into(),
                 beside_place,
+                peaks.map(CubeTensor::into_tensor_arg).into(),
+                window,
                 state.into_tensor_arg(),
                 upstream.map(CubeTensor::into_tensor_arg).into(),
                 output.clone().into_tensor_arg(),

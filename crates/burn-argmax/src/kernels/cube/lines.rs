@@ -93,8 +93,16 @@ impl Lines {
     /// If it has another shape, dtype or device.
     pub(super) fn admit(&mut self, argument: &str, tensor: &CubeTensor, size: usize, dtype: DType) {
         let shape = with_dim_size(&self.shape, self.dim, size);
+        self.check(argument, tensor, &shape, dtype);
+        self.align(tensor);
+    }
+
+    /// # Panics
+    ///
+    /// If a tensor is not of this shape and dtype on the device of the lines.
+    pub(super) fn check(&self, argument: &str, tensor: &CubeTensor, shape: &Shape, dtype: DType) {
         assert!(
-            tensor.shape() == shape && tensor.dtype == dtype && tensor.device == self.device,
+            tensor.shape() == *shape && tensor.dtype == dtype && tensor.device == self.device,
             "burn-argmax: {}: {argument} has the shape {:?} and the dtype {:?} on {:?}, and must \
              have {shape:?} and {dtype:?} on {:?}",
             self.op,
@@ -103,7 +111,6 @@ impl Lines {
             tensor.device,
             self.device,
         );
-        self.align(tensor);
     }
 
     /// Narrows the vectors until a tensor is aligned to them. Its handle may begin anywhere in an
@@ -164,18 +171,22 @@ impl Lines {
             weighting::Weights::Given => (1.0, 0.0, Form::Given),
         };
         let beta = beta.min(accumulator_max(self.dtype));
-        let scalar = |value| InputScalar::new(value, dtype_to_elem_type(self.accumulator));
-        WeightsLaunch::new(scalar(beta), scalar(level), form)
+        WeightsLaunch::new(self.scalar(beta), self.scalar(level), form)
     }
 
     /// The score of a mask, from the host for the same reason as [`nan`](Lines::nan).
     pub(super) fn mask(&self) -> InputScalar {
-        InputScalar::new(f64::NEG_INFINITY, dtype_to_elem_type(self.accumulator))
+        self.scalar(f64::NEG_INFINITY)
     }
 
     /// A NaN comes from the host, as WGSL cannot spell it.
     pub(super) fn nan(&self) -> InputScalar {
-        InputScalar::new(f64::NAN, dtype_to_elem_type(self.accumulator))
+        self.scalar(f64::NAN)
+    }
+
+    /// A number of the float that sums run in.
+    pub(super) fn scalar(&self, value: f64) -> InputScalar {
+        InputScalar::new(value, dtype_to_elem_type(self.accumulator))
     }
 }
 
@@ -184,11 +195,15 @@ mod tests {
     use burn_cubecl::ops::numeric;
 
     use super::*;
-    use crate::kernels::cube::{
-        soft_argmax_backward, soft_argmax_over_forward, softmax_backward, spatial_moments_backward,
+    use crate::{
+        Weighting,
+        kernels::cube::{
+            soft_argmax_backward, soft_argmax_over_forward, softmax_backward,
+            spatial_moments_backward,
+        },
     };
 
-    const SOFTMAX: weighting::Weights = weighting::Weights::Softmax { beta: 1.0 };
+    const SOFTMAX: Weighting = Weighting::softmax(1.0);
 
     fn zeros(shape: &[usize]) -> CubeTensor {
         let shape = Shape::from(shape.to_vec());

@@ -11,6 +11,7 @@
 //! its entry points take a closed list of operations.
 
 mod bits;
+mod divergence;
 mod geometry;
 mod kernels;
 mod launch;
@@ -20,7 +21,9 @@ mod moments;
 mod one_hot;
 mod operator;
 mod peak;
+mod raster;
 mod soft_argmax;
+mod soft_argmax_moments;
 mod soft_argmax_over;
 mod softmax;
 mod spatial_moments;
@@ -28,9 +31,12 @@ mod weights;
 mod window;
 mod work;
 
+pub(crate) use divergence::{divergence, divergence_backward, divergence_slopes};
 pub(crate) use one_hot::{one_hot, sign_one_hot};
 pub(crate) use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
-pub(crate) use soft_argmax_over::{soft_argmax_over_backward, soft_argmax_over_forward};
+pub(crate) use soft_argmax_moments::{soft_argmax_moments_backward, soft_argmax_moments_forward};
+pub(crate) use soft_argmax_over::{
+    soft_argmax_over_backward, soft_argmax_over_bins_backward, soft_argmax_over_forward,
+};
 pub(crate) use softmax::{softmax, softmax_backward};
 pub(crate) use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
-pub(crate) use window::{lines_within, maps_within};

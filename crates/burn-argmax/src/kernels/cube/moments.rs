@@ -1,4 +1,5 @@
-//! The weighted average of a coordinate over a line: its sums lane by lane, and what they come to.
+//! The weighted average of a coordinate over a line, and its variance: sums lane by lane, and what they
+//! come to.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
@@ -18,24 +19,30 @@ use super::{
 /// -1 marks a line with a NaN or `+inf`, and where weights are given, whose sum may be negative, the
 /// largest number as `max` does. The marker is an ordinary number because a compiler need not respect a
 /// NaN.
-#[derive(CubeType, Clone, Copy)]
-#[expand(derive(Clone, Copy))]
+#[derive(CubeType)]
 pub(super) struct Moments<A: Float, C: Numeric, N: Size> {
     max: Vector<A, N>,
     sum: Vector<A, N>,
     moment: Vector<A, N>,
     center: Vector<C, N>,
+    /// For a variance, `sum_i (coordinate_i - center)^2 * w_i`, and else nothing.
+    squares: Sequence<Vector<A, N>>,
 }
 
 #[cube]
 impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
     /// Of no entry.
-    pub(super) fn empty() -> Self {
+    pub(super) fn empty(#[comptime] variance: bool) -> Self {
+        let mut squares = Sequence::<Vector<A, N>>::new();
+        if comptime!(variance) {
+            squares.push(Vector::new(A::new(0.0_f32)));
+        }
         Moments::<A, C, N> {
             max: Vector::new(A::min_value()),
             sum: Vector::new(A::new(0.0_f32)),
             moment: Vector::new(A::new(0.0_f32)),
             center: Vector::new(C::from_int(0)),
+            squares,
         }
     }
 
@@ -53,13 +60,14 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         let x = select_many(absent, Vector::new(A::min_value()), x);
         // Also as the first entry: it may be no greater than the maximum of none.
         let first = self.sum.equal(&zero);
+        let rank = weights.rank::<A, N>(x);
         let rises = select_many(
             absent,
             Vector::new(false),
-            first.or(x.greater_than(&self.max)),
+            first.or(rank.greater_than(&self.max)),
         );
-        let highest = select_many(rises, x, self.max);
-        let factor = weights.shrink::<A, N>(min(x, self.max), max(x, self.max));
+        let highest = select_many(rises, rank, self.max);
+        let factor = weights.shrink::<A, N>(min(rank, self.max), max(rank, self.max));
         let arriving = select_many(rises, one, factor) * weights.less::<A, N>(x, highest);
         let arriving = select_many(absent, zero, arriving);
         let keep = select_many(rises, factor, one);
@@ -71,7 +79,15 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         let moved = select_many(rises, zero - kept, arriving);
         let distance = Vector::<A, N>::cast_from(at - self.center);
         let distance = select_many(moved.equal(&zero), zero, distance);
-        self.moment = self.moment * keep + distance * moved;
+        let kept_moment = self.moment * keep;
+        let moment = distance * moved;
+        #[unroll]
+        for entry in 0..comptime!(self.squares.len()) {
+            let of_sums = kept_moment + kept_moment + moment;
+            let change = distance * select_many(rises, zero - of_sums, moment);
+            self.squares[entry] = self.squares[entry] * keep + change;
+        }
+        self.moment = kept_moment + moment;
         self.sum = kept + arriving;
         self.center = select_many(rises, at, self.center);
         self.max = highest;
@@ -124,7 +140,15 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
 
         self.max = max;
         self.center = center;
-        self.moment = lead_moment + (moved_moment + distance * moved_sum);
+        let moment = distance * moved_sum;
+        #[unroll]
+        for entry in 0..comptime!(self.squares.len()) {
+            let lead = select_many(other_leads, other.squares[entry], self.squares[entry]);
+            let behind = select_many(other_leads, self.squares[entry], other.squares[entry]);
+            let change = distance * (moved_moment + moved_moment + moment);
+            self.squares[entry] = lead + (behind * factor + change);
+        }
+        self.moment = lead_moment + (moved_moment + moment);
         self.sum = lead_sum + moved_sum;
         self.spoil(spoiled, weights);
     }
@@ -135,24 +159,49 @@ impl<A: Float, C: Numeric, N: Size> Moments<A, C, N> {
         numbers.push(Vector::reinterpret(self.sum));
         numbers.push(Vector::reinterpret(self.moment));
         numbers.push(Vector::reinterpret(self.center));
+        #[unroll]
+        for entry in 0..comptime!(self.squares.len()) {
+            numbers.push(Vector::reinterpret(self.squares[entry]));
+        }
         numbers
     }
 
-    pub(super) fn load<K: Int>(numbers: &Sequence<Vector<K, N>>) -> Self {
+    pub(super) fn load<K: Int>(
+        numbers: &Sequence<Vector<K, N>>,
+        #[comptime] variance: bool,
+    ) -> Self {
+        let mut squares = Sequence::<Vector<A, N>>::new();
+        if comptime!(variance) {
+            squares.push(Vector::reinterpret(numbers[4]));
+        }
         Moments::<A, C, N> {
             max: Vector::reinterpret(numbers[0]),
             sum: Vector::reinterpret(numbers[1]),
             moment: Vector::reinterpret(numbers[2]),
             center: Vector::reinterpret(numbers[3]),
+            squares,
         }
+    }
+
+    /// NaN where a line has no average.
+    pub(super) fn variance(&self, nan: A, weights: &Weights) -> Vector<A, N> {
+        let valid = self.is_valid(weights);
+        let divisor = select_many(valid, self.sum, Vector::new(A::new(1.0_f32)));
+        let offset = self.moment / divisor;
+        let variance = self.squares[0usize] / divisor - offset * offset;
+        select_many(valid, variance, Vector::new(nan))
+    }
+
+    fn is_valid(&self, weights: &Weights) -> Vector<bool, N> {
+        let some = self.sum.not_equal(&Vector::new(A::new(0.0_f32)));
+        select_many(self.is_spoiled(weights), Vector::new(false), some)
     }
 
     /// NaN but for a `sum` of 0 where a line has no average.
     pub(super) fn average(&self, nan: A, weights: &Weights) -> Average<A, N> {
         let nan = Vector::<A, N>::new(nan);
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
-        let no = Vector::new(false);
-        let valid = select_many(self.is_spoiled(weights), no, self.sum.not_equal(&zero));
+        let valid = self.is_valid(weights);
         let divisor = select_many(valid, self.sum, Vector::new(A::new(1.0_f32)));
 
         // An index may be too large for a float: the sums move to where it is rounded to.
@@ -201,6 +250,12 @@ impl<A: Float, N: Size> Average<A, N> {
     /// Whether the line has an average.
     pub(super) fn valid(&self) -> Vector<bool, N> {
         self.sum.not_equal(&Vector::new(A::new(0.0_f32)))
+    }
+
+    /// The weight of a score, over the sum.
+    pub(super) fn share(&self, x: Vector<A, N>, weights: &Weights) -> Vector<A, N> {
+        let power = weights.power::<A, N>(x - self.max);
+        power * weights.less::<A, N>(x, self.max) / self.sum
     }
 
     /// How the weight of a score grows, over the rate and the sum.

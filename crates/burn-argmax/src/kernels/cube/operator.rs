@@ -42,6 +42,9 @@ pub(super) struct Entry<P: Types> {
 /// Which vectors a unit comes to.
 #[derive(CubeType)]
 pub(super) struct Walk {
+    /// Which line it is: the table of lines beside each other, and the vector of these.
+    pub(super) outer: usize,
+    pub(super) lane: usize,
     /// The index of the first one's first entry.
     pub(super) start: i32,
     /// From a vector to the next, in entries.

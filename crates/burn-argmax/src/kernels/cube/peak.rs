@@ -27,6 +27,7 @@ struct Peak<K: Int, N: Size> {
 /// Where the numbers of a peak stand.
 pub(super) const KEY: usize = 0;
 pub(super) const INDEX: usize = 1;
+pub(super) const NUMBERS: usize = 2;
 
 #[cube]
 impl<K: Int, N: Size> Peak<K, N> {
@@ -105,8 +106,8 @@ impl Reduction for FirstMax {
 /// The peak of every line: its [`order_key`] at [`KEY`] and its index at [`INDEX`].
 pub(super) fn peaks(lines: &Lines, values: Inputs) -> CubeTensor {
     let counts = Counts {
-        sums: 2,
-        state: 2,
+        sums: NUMBERS,
+        state: NUMBERS,
         result: 0,
     };
     let (peaks, _) = lines.reduce::<FirstMax>(values, counts, FirstMaxLaunch::new);

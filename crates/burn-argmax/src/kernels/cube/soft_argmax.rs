@@ -12,7 +12,7 @@ use super::{
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
     weights::{Slope, Weights},
 };
-use crate::weighting;
+use crate::Weighting;
 
 #[derive(CubeType, CubeLaunch)]
 struct SoftArgmax {
@@ -26,7 +26,7 @@ impl Reduction for SoftArgmax {
     type Sums<P: Types> = Moments<P::A, P::K, P::M>;
 
     fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
-        Moments::<P::A, P::K, P::N>::empty()
+        Moments::<P::A, P::K, P::N>::empty(false)
     }
 
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
@@ -46,7 +46,7 @@ impl Reduction for SoftArgmax {
     }
 
     fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
-        Moments::<P::A, P::K, P::M>::load::<P::K>(numbers)
+        Moments::<P::A, P::K, P::M>::load::<P::K>(numbers, false)
     }
 
     fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
@@ -102,8 +102,8 @@ impl Map for SoftArgmax {
     }
 }
 
-fn op(lines: &Lines, weights: weighting::Weights) -> SoftArgmaxLaunch {
-    SoftArgmaxLaunch::new(lines.weights(weights), lines.nan())
+fn op(lines: &Lines, weighting: Weighting) -> SoftArgmaxLaunch {
+    SoftArgmaxLaunch::new(lines.weights(weighting.weights), lines.nan())
 }
 
 /// See [`ArgmaxOps::soft_argmax_forward`](crate::ArgmaxOps::soft_argmax_forward); the result is in the
@@ -111,7 +111,7 @@ fn op(lines: &Lines, weights: weighting::Weights) -> SoftArgmaxLaunch {
 pub(crate) fn soft_argmax_forward(
     logits: CubeTensor,
     dim: usize,
-    weights: weighting::Weights,
+    weighting: Weighting,
 ) -> (CubeTensor, CubeTensor) {
     let lines = Lines::new("soft_argmax_forward", "logits", &logits, dim);
     let counts = Counts {
@@ -119,8 +119,8 @@ pub(crate) fn soft_argmax_forward(
         state: 4,
         result: 1,
     };
-    let inputs = Inputs::of(lines.view(logits));
-    let (state, result) = lines.reduce::<SoftArgmax>(inputs, counts, || op(&lines, weights));
+    let inputs = Inputs::of(lines.view(logits)).within(&lines, weighting.radius);
+    let (state, result) = lines.reduce::<SoftArgmax>(inputs, counts, || op(&lines, weighting));
     (result.expect("a result is counted"), state)
 }
 
@@ -131,11 +131,11 @@ pub(crate) fn soft_argmax_backward(
     state: CubeTensor,
     grad: CubeTensor,
     dim: usize,
-    weights: weighting::Weights,
+    weighting: Weighting,
 ) -> CubeTensor {
     let mut lines = Lines::new("soft_argmax_backward", "logits", &logits, dim);
     lines.admit("state", &state, 4, lines.accumulator);
     lines.admit("grad", &grad, 1, lines.accumulator);
-    let inputs = Inputs::of(lines.view(logits));
-    lines.map::<SoftArgmax>(inputs, state, Some(grad), op(&lines, weights))
+    let inputs = Inputs::of(lines.view(logits)).within(&lines, weighting.radius);
+    lines.map::<SoftArgmax>(inputs, state, Some(grad), op(&lines, weighting))
 }

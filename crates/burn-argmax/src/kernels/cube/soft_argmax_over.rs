@@ -1,10 +1,10 @@
-//! The expected bin of every line, and its gradient for the scores.
+//! The expected bin of every line, and its gradients for the scores and for the bins.
 
 use burn_cubecl::{cubecl, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::{
-    bits::magnitude,
+    bits::{Kind, magnitude},
     kernels::fold_lanes,
     launch::Inputs,
     lines::Lines,
@@ -12,7 +12,7 @@ use super::{
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
     weights::{Slope, Weights},
 };
-use crate::weighting;
+use crate::Weighting;
 
 #[derive(CubeType, CubeLaunch)]
 struct SoftArgmaxOver {
@@ -26,7 +26,7 @@ impl Reduction for SoftArgmaxOver {
     type Sums<P: Types> = Moments<P::A, P::A, P::M>;
 
     fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
-        Moments::<P::A, P::A, P::N>::empty()
+        Moments::<P::A, P::A, P::N>::empty(false)
     }
 
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
@@ -46,7 +46,7 @@ impl Reduction for SoftArgmaxOver {
     }
 
     fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
-        Moments::<P::A, P::A, P::M>::load::<P::K>(numbers)
+        Moments::<P::A, P::A, P::M>::load::<P::K>(numbers, false)
     }
 
     fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
@@ -99,16 +99,66 @@ impl Map for SoftArgmaxOver {
     }
 }
 
-fn op(lines: &Lines, weights: weighting::Weights) -> SoftArgmaxOverLaunch {
-    SoftArgmaxOverLaunch::new(lines.weights(weights), lines.nan())
+/// The gradient for the bins: the share of each score, times the upstream gradient.
+#[derive(CubeType, CubeLaunch)]
+struct Shares {
+    weights: Weights,
+    nan: InputScalar,
+}
+
+/// What the gradient for the bins takes from a line.
+#[derive(CubeType)]
+struct ShareLine<P: Types> {
+    average: Average<P::A, P::N>,
+    upstream: Vector<P::A, P::N>,
+    /// Whether the upstream gradient is exactly 0.
+    silent: Vector<bool, P::N>,
+}
+
+#[cube]
+impl Map for Shares {
+    type Line<P: Types> = ShareLine<P>;
+
+    fn line<P: Types>(
+        _op: &Self,
+        state: &Sequence<Vector<P::K, P::N>>,
+        upstream: &Sequence<Vector<P::A, P::N>>,
+        _walk: &Walk,
+    ) -> ShareLine<P> {
+        let upstream = upstream[0];
+        ShareLine::<P> {
+            average: Average::<P::A, P::N>::load::<P::K>(state),
+            upstream,
+            silent: magnitude::<P::A, P::K, P::N>(upstream).equal(&Vector::new(P::K::from_int(0))),
+        }
+    }
+
+    fn map<P: Types>(op: &Self, line: &mut ShareLine<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
+        let zero = Vector::<P::A, P::N>::new(P::A::new(0.0_f32));
+        let share = line.average.share(entry.x, &op.weights);
+        let slope = select_many(share.equal(&zero), zero, share * line.upstream);
+        let nan = Vector::<P::A, P::N>::new(op.nan.get::<P::A>());
+        let slope = select_many(line.average.valid(), slope, nan);
+        let masked = Kind::<P::N>::of::<P::A, P::K>(entry.x).masked;
+        select_many(line.silent.or(masked), zero, slope)
+    }
+}
+
+fn op(lines: &Lines, weighting: Weighting) -> SoftArgmaxOverLaunch {
+    SoftArgmaxOverLaunch::new(lines.weights(weighting.weights), lines.nan())
 }
 
 /// The scores and a bin for each. Rows that share their bins, by a stride of 0, are read as they lie.
-fn inputs(lines: &mut Lines, logits: CubeTensor, bins: CubeTensor) -> Inputs {
+fn inputs(
+    lines: &mut Lines,
+    logits: CubeTensor,
+    bins: CubeTensor,
+    radius: Option<usize>,
+) -> Inputs {
     lines.admit("bins", &bins, lines.length(), lines.accumulator);
     Inputs {
-        scores: Some(lines.view(logits)),
         beside: Some(lines.view(bins)),
+        ..Inputs::of(lines.view(logits)).within(lines, radius)
     }
 }
 
@@ -118,7 +168,7 @@ pub(crate) fn soft_argmax_over_forward(
     logits: CubeTensor,
     bins: CubeTensor,
     dim: usize,
-    weights: weighting::Weights,
+    weighting: Weighting,
 ) -> (CubeTensor, CubeTensor) {
     let mut lines = Lines::new("soft_argmax_over_forward", "logits", &logits, dim);
     let counts = Counts {
@@ -126,8 +176,8 @@ pub(crate) fn soft_argmax_over_forward(
         state: 4,
         result: 1,
     };
-    let inputs = inputs(&mut lines, logits, bins);
-    let (state, result) = lines.reduce::<SoftArgmaxOver>(inputs, counts, || op(&lines, weights));
+    let inputs = inputs(&mut lines, logits, bins, weighting.radius);
+    let (state, result) = lines.reduce::<SoftArgmaxOver>(inputs, counts, || op(&lines, weighting));
     (result.expect("a result is counted"), state)
 }
 
@@ -139,11 +189,28 @@ pub(crate) fn soft_argmax_over_backward(
     state: CubeTensor,
     grad: CubeTensor,
     dim: usize,
-    weights: weighting::Weights,
+    weighting: Weighting,
 ) -> CubeTensor {
     let mut lines = Lines::new("soft_argmax_over_backward", "logits", &logits, dim);
     lines.admit("state", &state, 4, lines.accumulator);
     lines.admit("grad", &grad, 1, lines.accumulator);
-    let inputs = inputs(&mut lines, logits, bins);
-    lines.map::<SoftArgmaxOver>(inputs, state, Some(grad), op(&lines, weights))
+    let inputs = inputs(&mut lines, logits, bins, weighting.radius);
+    lines.map::<SoftArgmaxOver>(inputs, state, Some(grad), op(&lines, weighting))
+}
+
+/// The gradient for a bin of each score, see
+/// [`ArgmaxOps::soft_argmax_over_bins_backward`](crate::ArgmaxOps::soft_argmax_over_bins_backward).
+pub(crate) fn soft_argmax_over_bins_backward(
+    logits: CubeTensor,
+    state: CubeTensor,
+    grad: CubeTensor,
+    dim: usize,
+    weighting: Weighting,
+) -> CubeTensor {
+    let mut lines = Lines::new("soft_argmax_over_bins_backward", "logits", &logits, dim);
+    lines.admit("state", &state, 4, lines.accumulator);
+    lines.admit("grad", &grad, 1, lines.accumulator);
+    let inputs = Inputs::of(lines.view(logits)).within(&lines, weighting.radius);
+    let op = SharesLaunch::new(lines.weights(weighting.weights), lines.nan());
+    lines.map::<Shares>(inputs, state, Some(grad), op)
 }

@@ -14,7 +14,7 @@ use super::{
     soft_argmax::soft_argmax_forward,
     weights::{Slope, Weights},
 };
-use crate::weighting;
+use crate::Weighting;
 
 #[derive(CubeType, CubeLaunch)]
 struct Softmax {
@@ -55,8 +55,7 @@ struct SoftmaxGradient {
 }
 
 /// The sums over some entries.
-#[derive(CubeType, Clone, Copy)]
-#[expand(derive(Clone, Copy))]
+#[derive(CubeType)]
 struct Sums<A: Float, K: Int, N: Size> {
     moments: Moments<A, A, N>,
     /// The magnitudes of the upstream gradient but at masks, or-ed: 0 if all of it is exactly 0.
@@ -79,7 +78,7 @@ impl Reduction for SoftmaxGradient {
 
     fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
         Sums::<P::A, P::K, P::N> {
-            moments: Moments::<P::A, P::A, P::N>::empty(),
+            moments: Moments::<P::A, P::A, P::N>::empty(false),
             upstream: Vector::new(P::K::from_int(0)),
         }
     }
@@ -107,7 +106,7 @@ impl Reduction for SoftmaxGradient {
 
     fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
         Sums::<P::A, P::K, P::M> {
-            moments: Moments::<P::A, P::A, P::M>::load::<P::K>(numbers),
+            moments: Moments::<P::A, P::A, P::M>::load::<P::K>(numbers, false),
             upstream: numbers[4],
         }
     }
@@ -164,11 +163,11 @@ impl Map for SoftmaxGradient {
 
 /// See [`ArgmaxOps::softmax`](crate::ArgmaxOps::softmax).
 pub(crate) fn softmax(logits: CubeTensor, dim: usize, beta: f64) -> CubeTensor {
-    let softmax = weighting::Weights::Softmax { beta };
+    let softmax = Weighting::softmax(beta);
     let (_, state) = soft_argmax_forward(logits.clone(), dim, softmax);
     let lines = Lines::new("softmax", "logits", &logits, dim);
     let inputs = Inputs::of(lines.view(logits));
-    let op = SoftmaxLaunch::new(lines.weights(softmax), lines.nan());
+    let op = SoftmaxLaunch::new(lines.weights(softmax.weights), lines.nan());
     lines.map::<Softmax>(inputs, state, None, op)
 }
 
@@ -187,11 +186,11 @@ pub(crate) fn softmax_backward(
         result: 0,
     };
     let inputs = Inputs {
-        scores: Some(lines.view(logits)),
         beside: Some(lines.view(grad)),
+        ..Inputs::of(lines.view(logits))
     };
-    let softmax = weighting::Weights::Softmax { beta };
-    let op = || SoftmaxGradientLaunch::new(lines.weights(softmax), lines.nan());
+    let softmax = Weighting::softmax(beta);
+    let op = || SoftmaxGradientLaunch::new(lines.weights(softmax.weights), lines.nan());
     let (state, _) = lines.reduce::<SoftmaxGradient>(inputs.clone(), counts, op);
     lines.map::<SoftmaxGradient>(inputs, state, None, op())
 }

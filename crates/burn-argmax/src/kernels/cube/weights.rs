@@ -46,6 +46,17 @@ impl Weights {
         }
     }
 
+    /// What orders the scores of a line: the score, but for weights that are given short of the largest
+    /// number, which marks a line that is broken. The sums are as exact about any entry.
+    pub(super) fn rank<A: Float, N: Size>(&self, x: Vector<A, N>) -> Vector<A, N> {
+        if comptime!(self.form == Form::Given) {
+            let largest = A::max_value() * A::new(0.5_f32);
+            min(x, Vector::new(largest))
+        } else {
+            x
+        }
+    }
+
     /// What the power of a score is multiplied by, to be its weight, in a line of this maximum.
     pub(super) fn less<A: Float, N: Size>(
         &self,

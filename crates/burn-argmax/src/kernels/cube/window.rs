@@ -1,110 +1,165 @@
-//! Windows about the first maximum of every line: what is outside of them becomes a mask.
+//! Windows about the first maximum of every line: what is outside of them is read as a mask.
 
-use burn_core::{backend::TensorMetadata, tensor::Shape};
-use burn_cubecl::{cubecl, ops::reshape, tensor::CubeTensor};
+use burn_cubecl::{cubecl, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::{
     bits::infinity,
     launch::Inputs,
     lines::Lines,
-    operator::{Entry, Map, Types, Walk},
+    operator::Types,
     peak::{INDEX, KEY, peaks},
 };
 
-/// The scores within a radius of the first maximum along each axis of a map, and masks elsewhere. A line
-/// is a map of one row. One with a NaN or `+inf` stays as it is.
+/// How windows lie in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Space {
+    /// There are none.
+    Without,
+    Line,
+    /// The line is a map, and a vector does not reach over the end of a row.
+    Map,
+}
+
+/// Scores within a radius of the first maximum along each axis stay what they are.
 #[derive(CubeType, CubeLaunch)]
-struct Window {
+pub(super) struct Window {
     radius: i32,
     width: i32,
     height: i32,
     mask: InputScalar,
+    #[cube(comptime)]
+    space: Space,
+}
+
+/// The first maximum of a line.
+#[derive(CubeType)]
+pub(super) struct Peak<P: Types> {
+    index: Vector<P::K, P::N>,
+    /// Whether it is a NaN or `+inf`: such a line has no window.
+    broken: Vector<bool, P::N>,
+}
+
+#[cube]
+impl<P: Types> Peak<P> {
+    pub(super) fn of(numbers: &Sequence<Vector<P::K, P::N>>) -> Peak<P> {
+        Peak::<P> {
+            index: numbers[INDEX],
+            broken: numbers[KEY].greater_equal(&Vector::new(infinity::<P::K>())),
+        }
+    }
+
+    /// Of a line without a window.
+    pub(super) fn none() -> Peak<P> {
+        Peak::<P> {
+            index: Vector::new(P::K::from_int(0)),
+            broken: Vector::new(true),
+        }
+    }
 }
 
 #[cube]
 impl Window {
-    fn is_far<P: Types>(
+    /// The scores at some indices, and masks in the place of those outside.
+    pub(super) fn masked<P: Types>(
         &self,
-        one: Vector<P::K, P::N>,
-        other: Vector<P::K, P::N>,
-    ) -> Vector<bool, P::N> {
-        let radius = Vector::<P::K, P::N>::new(P::K::cast_from(self.radius));
-        (one - other)
-            .greater_than(&radius)
-            .or((other - one).greater_than(&radius))
-    }
-}
-
-/// The peak of a line.
-#[derive(CubeType)]
-struct Peak<P: Types> {
-    is_broken: Vector<bool, P::N>,
-    index: Vector<P::K, P::N>,
-}
-
-#[cube]
-impl Map for Window {
-    type Line<P: Types> = Peak<P>;
-
-    fn line<P: Types>(
-        _op: &Self,
-        state: &Sequence<Vector<P::K, P::N>>,
-        _upstream: &Sequence<Vector<P::A, P::N>>,
-        _walk: &Walk,
-    ) -> Self::Line<P> {
-        Peak::<P> {
-            is_broken: state[KEY].greater_equal(&Vector::new(infinity::<P::K>())),
-            index: state[INDEX],
+        scores: Vector<P::A, P::N>,
+        index: Vector<P::K, P::N>,
+        peak: &Peak<P>,
+    ) -> Vector<P::A, P::N> {
+        if comptime!(self.space == Space::Without) {
+            scores
+        } else {
+            let outside = self.is_outside::<P>(index, peak.index);
+            let outside = select_many(peak.broken, Vector::new(false), outside);
+            select_many(outside, Vector::new(self.mask.get::<P::A>()), scores)
         }
     }
 
-    fn map<P: Types>(op: &Self, line: &mut Self::Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
-        let width = Vector::<P::K, P::N>::new(P::K::cast_from(op.width));
-        let height = Vector::<P::K, P::N>::new(P::K::cast_from(op.height));
-        let (row, peak_row) = (entry.index / width, line.index / width);
-        let (layer, peak_layer) = (row / height, peak_row / height);
-        let along_x = op.is_far::<P>(entry.index - row * width, line.index - peak_row * width);
-        let along_y = op.is_far::<P>(row - layer * height, peak_row - peak_layer * height);
-        let outside = along_x.or(along_y).or(op.is_far::<P>(layer, peak_layer));
-        let outside = select_many(line.is_broken, Vector::new(false), outside);
-        select_many(outside, Vector::new(op.mask.get::<P::A>()), entry.x)
+    fn is_outside<P: Types>(
+        &self,
+        index: Vector<P::K, P::N>,
+        peak: Vector<P::K, P::N>,
+    ) -> Vector<bool, P::N> {
+        if comptime!(self.space == Space::Map) {
+            let row = i32::cast_from(index.extract(0usize)) / self.width;
+            let peak_row = i32::cast_from(peak.extract(0usize)) / self.width;
+            let (layer, peak_layer) = (row / self.height, peak_row / self.height);
+            let along_z = layer - peak_layer;
+            let along_y = row - peak_row - along_z * self.height;
+            let far = self.is_far(along_y) || self.is_far(along_z);
+            let rows = P::K::cast_from((row - peak_row) * self.width);
+            self.are_far::<P>(index - peak - Vector::new(rows))
+                .or(Vector::new(far))
+        } else {
+            self.are_far::<P>(index - peak)
+        }
+    }
+
+    fn is_far(&self, distance: i32) -> bool {
+        distance > self.radius || distance < -self.radius
+    }
+
+    fn are_far<P: Types>(&self, distances: Vector<P::K, P::N>) -> Vector<bool, P::N> {
+        let radius = P::K::cast_from(self.radius);
+        distances
+            .greater_than(&Vector::new(radius))
+            .or(distances.less_than(&Vector::new(P::K::from_int(0) - radius)))
     }
 }
 
-fn masked(
-    lines: &Lines,
-    values: CubeTensor,
+/// The windows of lines.
+#[derive(Clone)]
+pub(super) struct Windows {
+    pub(super) peaks: CubeTensor,
     radius: usize,
+    space: Space,
     width: usize,
     height: usize,
-) -> CubeTensor {
-    let inputs = Inputs::of(lines.view(values));
-    let peaks = peaks(lines, inputs.clone());
-    // A line has at most 2^30 entries.
-    let radius = radius.min(1 << 30) as i32;
-    let op = WindowLaunch::new(radius, width as i32, height as i32, lines.mask());
-    lines.map::<Window>(inputs, peaks, None, op)
 }
 
-/// Lines with masks outside of their windows, if these have a radius.
-pub(crate) fn lines_within(logits: CubeTensor, dim: usize, radius: Option<usize>) -> CubeTensor {
-    let Some(radius) = radius else {
-        return logits;
-    };
-    let lines = Lines::new("within", "logits", &logits, dim);
-    let width = lines.length();
-    masked(&lines, logits, radius, width, 1)
+impl Windows {
+    pub(super) fn launch(windows: Option<&Windows>, lines: &Lines) -> WindowLaunch {
+        let (radius, space, width, height) = match windows {
+            Some(windows) => (windows.radius, windows.space, windows.width, windows.height),
+            None => (0, Space::Without, 1, 1),
+        };
+        // A line has at most 2^30 entries.
+        let radius = radius.min(1 << 30) as i32;
+        WindowLaunch::new(radius, width as i32, height as i32, lines.mask(), space)
+    }
 }
 
-/// The same of maps `[maps, depth, height, width]`.
-pub(crate) fn maps_within(heatmaps: CubeTensor, radius: Option<usize>) -> CubeTensor {
-    let Some(radius) = radius else {
-        return heatmaps;
-    };
-    let shape = heatmaps.shape();
-    let (height, width) = (shape[2], shape[3]);
-    let flat = reshape(heatmaps, Shape::from([shape[0], shape[1] * height * width]));
-    let lines = Lines::new("within", "heatmaps", &flat, 1);
-    reshape(masked(&lines, flat, radius, width, height), shape)
+impl Inputs {
+    /// With the windows of lines, if these have a radius: one more read of the scores.
+    pub(super) fn within(self, lines: &Lines, radius: Option<usize>) -> Self {
+        self.with_windows(lines, radius, Space::Line, [1, 1])
+    }
+
+    /// With those of maps of a `[width, height]`.
+    pub(super) fn within_maps(
+        self,
+        lines: &Lines,
+        radius: Option<usize>,
+        sizes: [usize; 2],
+    ) -> Self {
+        self.with_windows(lines, radius, Space::Map, sizes)
+    }
+
+    fn with_windows(
+        mut self,
+        lines: &Lines,
+        radius: Option<usize>,
+        space: Space,
+        [width, height]: [usize; 2],
+    ) -> Self {
+        self.windows = radius.map(|radius| Windows {
+            peaks: peaks(lines, self.clone()),
+            radius,
+            space,
+            width,
+            height,
+        });
+        self
+    }
 }

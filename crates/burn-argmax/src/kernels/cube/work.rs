@@ -72,8 +72,8 @@ pub(super) struct Work {
     /// Whether the line exists: the last cubes may have none left.
     pub(super) exists: bool,
     pub(super) line: usize,
-    outer: usize,
-    lane: usize,
+    pub(super) outer: usize,
+    pub(super) lane: usize,
     /// The part of the line that this cube takes.
     pub(super) split: usize,
     pub(super) rank: usize,

@@ -35,34 +35,34 @@ pub(crate) fn forward<T: Element>(
     losses.collect()
 }
 
-/// Its gradient for the maps. Exactly 0 where the upstream gradient is, and else NaN where the
-/// divergence is.
+/// Its gradient for the maps, of losses and their upstream gradients. Exactly 0 where these are, and
+/// else NaN where the loss is.
 pub(crate) fn backward<T: Element>(
     maps: &[T],
     log_lines: &[T::Accumulator],
+    losses: &[T::Accumulator],
     grad: &[T::Accumulator],
     extent: Extent,
     divergence: Divergence,
 ) -> Vec<T> {
     let parts = Parts::new(maps, log_lines, extent);
     let mut slopes = vec![T::ZERO; maps.len()];
-    let mut broken = vec![false; parts.count()];
-    let tasks = parts.slots(&mut slopes).zip(&mut broken).enumerate();
-    share(tasks, maps.len(), |(part, (slopes, broken))| {
-        let grad = grad[part / parts.of_a_map];
-        if grad != T::Accumulator::ZERO {
-            *broken = match divergence {
-                Divergence::KullbackLeibler => parts.map::<KullbackLeibler>(part, grad, slopes),
-                Divergence::JensenShannon => parts.map::<JensenShannon>(part, grad, slopes),
-            };
+    let tasks = parts.slots(&mut slopes).enumerate();
+    share(tasks, maps.len(), |(part, slopes)| {
+        let map = part / parts.of_a_map;
+        let grad = grad[map];
+        if grad == T::Accumulator::ZERO {
+            return;
+        }
+        if losses[map].to_f64().is_nan() {
+            slopes.fill(T::round(f64::NAN));
+            return;
+        }
+        match divergence {
+            Divergence::KullbackLeibler => parts.map::<KullbackLeibler>(part, grad, slopes),
+            Divergence::JensenShannon => parts.map::<JensenShannon>(part, grad, slopes),
         }
     });
-    let maps = slopes.chunks_exact_mut(extent.len());
-    for (slopes, broken) in maps.zip(broken.chunks_exact(parts.of_a_map)) {
-        if broken.contains(&true) {
-            slopes.fill(T::round(f64::NAN));
-        }
-    }
     slopes
 }
 
@@ -307,14 +307,12 @@ impl<'a, T: Element> Parts<'a, T> {
         self.rows(part).map(|row| sum_row::<T, D>(&row)).sum()
     }
 
-    /// The slopes of a part; whether something in it is broken.
-    fn map<D: Term>(&self, part: usize, grad: T::Accumulator, slopes: &mut [T]) -> bool {
-        let mut broken = false;
+    /// The slopes of a part.
+    fn map<D: Term>(&self, part: usize, grad: T::Accumulator, slopes: &mut [T]) {
         let slopes = slopes.chunks_exact_mut(self.extent.0[0]);
         for (row, slopes) in self.rows(part).zip(slopes) {
-            broken |= map_row::<T, D>(&row, grad, slopes);
+            map_row::<T, D>(&row, grad, slopes);
         }
-        broken
     }
 
     /// The sums of the slopes along the logarithms of the lines.
@@ -364,12 +362,12 @@ fn sum_vectors<T: Element, D: Term, const FAR: bool, const FMA: bool>(row: &Row<
 }
 
 vectorized! {
-    fn map_row<T: Element, D: Term>(row: &Row<T>, grad: T::Accumulator, slopes: &mut [T]) -> bool {
+    fn map_row<T: Element, D: Term>(row: &Row<T>, grad: T::Accumulator, slopes: &mut [T]) {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
         if row.factor == T::Accumulator::ZERO {
-            specialized!(fma, map_vectors::<T, D, true>(row, grad, slopes))
+            specialized!(fma, map_vectors::<T, D, true>(row, grad, slopes));
         } else {
-            specialized!(fma, map_vectors::<T, D, false>(row, grad, slopes))
+            specialized!(fma, map_vectors::<T, D, false>(row, grad, slopes));
         }
     }
 }
@@ -379,19 +377,16 @@ fn map_vectors<T: Element, D: Term, const FAR: bool, const FMA: bool>(
     row: &Row<T>,
     grad: T::Accumulator,
     slopes: &mut [T],
-) -> bool {
-    let mut check = [T::Accumulator::ZERO; LANES];
+) {
     for (index, slopes) in slopes.chunks_mut(LANES).enumerate() {
         let Vectors { p, q, log_q } = row.vectors(index * LANES);
         let mut mapped = [T::ZERO; LANES];
         for lane in 0..LANES {
             let slope = D::slope::<_, FMA, FAR>(p[lane], q[lane], log_q[lane]);
             mapped[lane] = T::narrow(slope.mul(grad));
-            check[lane] = check[lane].add(nothing(p[lane], q[lane]));
         }
         slopes.copy_from_slice(&mapped[..slopes.len()]);
     }
-    total(check).is_nan()
 }
 
 vectorized! {

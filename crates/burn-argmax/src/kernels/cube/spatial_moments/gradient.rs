@@ -7,10 +7,10 @@ use super::{
     super::{
         bits::magnitude,
         operator::{Entry, Map, Types, Walk},
+        raster::Position,
         weights::Slope,
     },
     AXES, SpatialMoments,
-    raster::Position,
     sums::unpack,
 };
 use crate::ops::spatial_moments_len;

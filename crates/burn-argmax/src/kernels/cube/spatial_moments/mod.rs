@@ -6,19 +6,23 @@
 //! over it again (`gradient`).
 
 mod gradient;
-mod raster;
 mod sums;
 
 use burn_core::{backend::TensorMetadata, tensor::Shape};
 use burn_cubecl::{cubecl, ops::reshape, tensor::CubeTensor};
 use cubecl::prelude::*;
 
-use super::{launch::Inputs, lines::Lines, operator::Counts, weights::Weights};
-use crate::{
-    ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len},
-    weighting,
+use super::{
+    launch::Inputs,
+    lines::Lines,
+    operator::Counts,
+    raster::{Raster, RasterLaunch},
+    weights::Weights,
 };
-use raster::{Raster, RasterLaunch};
+use crate::{
+    Weighting,
+    ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len},
+};
 
 /// The dimension of `[maps, positions]` that a map runs along.
 const DIM: usize = 1;
@@ -62,19 +66,20 @@ impl Maps {
         }
     }
 
-    fn op(&self, covariance: bool, weights: weighting::Weights) -> SpatialMomentsLaunch {
+    fn op(&self, covariance: bool, weighting: Weighting) -> SpatialMomentsLaunch {
         // A map has at most 2^30 entries.
         let raster = RasterLaunch::new(self.width as i32, self.height as i32);
         SpatialMomentsLaunch::new(
-            self.lines.weights(weights),
+            self.lines.weights(weighting.weights),
             self.lines.nan(),
             raster,
             covariance,
         )
     }
 
-    fn inputs(&self) -> Inputs {
-        Inputs::of(self.lines.view(self.heatmaps.clone()))
+    fn inputs(&self, radius: Option<usize>) -> Inputs {
+        let heatmaps = self.lines.view(self.heatmaps.clone());
+        Inputs::of(heatmaps).within_maps(&self.lines, radius, [self.width, self.height])
     }
 }
 
@@ -82,7 +87,7 @@ impl Maps {
 pub(crate) fn spatial_moments_forward(
     heatmaps: CubeTensor,
     covariance: bool,
-    weights: weighting::Weights,
+    weighting: Weighting,
 ) -> (CubeTensor, CubeTensor) {
     let maps = Maps::new("spatial_moments_forward", heatmaps);
     let moments = spatial_moments_len(covariance);
@@ -91,10 +96,10 @@ pub(crate) fn spatial_moments_forward(
         state: spatial_state_len(covariance),
         result: moments,
     };
-    let op = || maps.op(covariance, weights);
-    let (state, moments) = maps
-        .lines
-        .reduce::<SpatialMoments>(maps.inputs(), counts, op);
+    let op = || maps.op(covariance, weighting);
+    let (state, moments) =
+        maps.lines
+            .reduce::<SpatialMoments>(maps.inputs(weighting.radius), counts, op);
     (moments.expect("a result is counted"), state)
 }
 
@@ -104,7 +109,7 @@ pub(crate) fn spatial_moments_backward(
     state: CubeTensor,
     grad: CubeTensor,
     covariance: bool,
-    weights: weighting::Weights,
+    weighting: Weighting,
 ) -> CubeTensor {
     let shape = heatmaps.shape();
     let mut maps = Maps::new("spatial_moments_backward", heatmaps);
@@ -112,9 +117,9 @@ pub(crate) fn spatial_moments_backward(
     let accumulator = lines.accumulator;
     lines.admit("state", &state, spatial_state_len(covariance), accumulator);
     lines.admit("grad", &grad, spatial_moments_len(covariance), accumulator);
-    let op = maps.op(covariance, weights);
-    let gradient = maps
-        .lines
-        .map::<SpatialMoments>(maps.inputs(), state, Some(grad), op);
+    let op = maps.op(covariance, weighting);
+    let gradient =
+        maps.lines
+            .map::<SpatialMoments>(maps.inputs(weighting.radius), state, Some(grad), op);
     reshape(gradient, shape)
 }

@@ -7,10 +7,10 @@ use super::{
     super::{
         bits::Kind,
         operator::{Entry, Finished, Reduction, Types, Walk},
+        raster::{Position, Raster},
         weights::{Form, Weights},
     },
     AXES, PAIRS, SpatialMoments,
-    raster::{Position, Raster},
 };
 use crate::ops::spatial_moments_len;
 
@@ -93,10 +93,11 @@ impl<A: Float> Sums<A> {
         let lanes = N::value();
         let zero = Vector::<A, N>::new(A::new(0.0_f32));
         let x = select_many(absent, Vector::new(A::min_value()), values);
-        let mut top = x.extract(0usize);
+        let ranks = op.rank::<A, N>(x);
+        let mut top = ranks.extract(0usize);
         #[unroll]
         for lane in 1..lanes {
-            top = max(top, x.extract(lane));
+            top = max(top, ranks.extract(lane));
         }
         // A branch, for it is rarely taken past the first few vectors.
         if top > self.max {
@@ -104,7 +105,7 @@ impl<A: Float> Sums<A> {
             #[unroll]
             for others in 0..lanes {
                 let lane = comptime!(lanes - 1 - others);
-                first = select(x.extract(lane) == top, comptime!(lane as i32), first);
+                first = select(ranks.extract(lane) == top, comptime!(lane as i32), first);
             }
             let peak = Position {
                 x: position.x + first,

@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::AXES;
+use crate::ops::SPATIAL_AXES as AXES;
 
 /// Indices along x, y and z.
 #[derive(CubeType, Clone, Copy)]
@@ -17,8 +17,8 @@ pub(super) struct Position {
 /// The rows of a map.
 #[derive(CubeType, CubeLaunch)]
 pub(super) struct Raster {
-    width: i32,
-    height: i32,
+    pub(super) width: i32,
+    pub(super) height: i32,
 }
 
 #[cube]
