@@ -3,7 +3,7 @@
 use burn::tensor::{
     Device, Distribution, ElementConversion, IndexingUpdateOp, Int, Tensor, activation::softmax,
 };
-use burn_argmax::{Coordinates, Surrogate, Weighting, losses, reference};
+use burn_argmax::{Coordinates, Estimator, Noise, Surrogate, Weighting, losses, reference};
 use clap::ValueEnum;
 
 use crate::limits::Limit;
@@ -43,6 +43,8 @@ pub enum Op {
     SoftArgmaxEntmax,
     /// `straight_through_one_hot` with the softmax surrogate
     StraightThroughOneHot,
+    /// `sampled_one_hot` with the gradient of a Gumbel-softmax
+    SampledOneHot,
     /// `sign_one_hot`
     SignOneHot,
     /// `spatial_soft_argmax`, of pixel indices
@@ -100,7 +102,7 @@ impl Pass {
 
 impl Op {
     /// In the order of the table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SoftArgmax,
         Self::SoftArgmaxWithin,
         Self::SoftArgmaxAbove,
@@ -112,6 +114,7 @@ impl Op {
         Self::Entmax,
         Self::SoftArgmaxEntmax,
         Self::StraightThroughOneHot,
+        Self::SampledOneHot,
         Self::SignOneHot,
         Self::SpatialSoftArgmax,
         Self::SpatialSoftArgmaxWithin,
@@ -134,6 +137,7 @@ impl Op {
             Self::Entmax => "entmax",
             Self::SoftArgmaxEntmax => "soft_argmax, entmax",
             Self::StraightThroughOneHot => "straight_through_one_hot",
+            Self::SampledOneHot => "sampled_one_hot",
             Self::SignOneHot => "sign_one_hot",
             Self::SpatialSoftArgmax => "spatial_soft_argmax",
             Self::SpatialSoftArgmaxWithin => "spatial_soft_argmax, within",
@@ -147,9 +151,11 @@ impl Op {
     pub fn passes(self) -> &'static [Pass] {
         match self {
             Self::SignOneHot => &[Pass::Forward],
-            Self::StraightThroughOneHot | Self::Softmax | Self::Entmax | Self::SpatialSoftmax => {
-                &[Pass::Forward, Pass::ForwardBackward, Pass::Backward]
-            }
+            Self::StraightThroughOneHot
+            | Self::SampledOneHot
+            | Self::Softmax
+            | Self::Entmax
+            | Self::SpatialSoftmax => &[Pass::Forward, Pass::ForwardBackward, Pass::Backward],
             _ => &[
                 Pass::Forward,
                 Pass::ForwardBackward,
@@ -167,11 +173,13 @@ impl Op {
     pub fn limit(self, pass: Pass) -> &'static [Limit] {
         use Limit::{Copy, Read, Write};
         match (self, pass) {
-            (Self::StraightThroughOneHot | Self::SignOneHot, pass) => match pass {
-                Pass::Forward => &[Write],
-                Pass::ForwardBackward => &[Write, Write, Copy],
-                Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
-            },
+            (Self::StraightThroughOneHot | Self::SampledOneHot | Self::SignOneHot, pass) => {
+                match pass {
+                    Pass::Forward => &[Write],
+                    Pass::ForwardBackward => &[Write, Write, Copy],
+                    Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
+                }
+            }
             (Self::Softmax | Self::Entmax | Self::SpatialSoftmax, pass) => match pass {
                 Pass::Forward => &[Copy],
                 Pass::ForwardBackward => &[Copy, Write, Copy],
@@ -218,6 +226,11 @@ impl Op {
             (Variant::Ours, Self::StraightThroughOneHot) => {
                 burn_argmax::straight_through_one_hot(x, dim, surrogate)
             }
+            (Variant::Ours, Self::SampledOneHot) => {
+                let estimator = Estimator::GumbelSoftmax { beta: BETA };
+                burn_argmax::sampled_one_hot(x, dim, estimator, Noise::Device)
+            }
+            (_, Self::SampledOneHot) => naive::sampled_one_hot(x, dim, BETA),
             (Variant::Ours, Self::SignOneHot) => burn_argmax::sign_one_hot(x, dim),
             (Variant::Reference, Self::StraightThroughOneHot) => {
                 reference::straight_through_one_hot(x, dim, surrogate)
@@ -465,6 +478,13 @@ pub mod naive {
         hard - soft.clone().detach() + soft
     }
 
+    /// The same of scores with Gumbel noise.
+    pub fn sampled_one_hot<const D: usize>(logits: Tensor<D>, dim: usize, beta: f64) -> Tensor<D> {
+        let draw = logits.random_like(Distribution::Uniform(1e-9, 1.0 - 1e-7));
+        let noise = -(-draw.log()).log();
+        straight_through_one_hot(logits + noise, dim, beta)
+    }
+
     /// `1 - sign(max - x)`.
     pub fn sign_one_hot<const D: usize>(values: Tensor<D>, dim: usize) -> Tensor<D> {
         let max = values.clone().max_dim(dim);
@@ -511,7 +531,8 @@ impl Case {
         | Op::SoftArgmaxMoments
         | Op::Softmax
         | Op::Entmax
-        | Op::SoftArgmaxEntmax = op
+        | Op::SoftArgmaxEntmax
+        | Op::SampledOneHot = op
         {
             // Two of the cases of soft-argmax, beside it.
             return if quick {

@@ -14,7 +14,11 @@
 //! | [`soft_argmax_over`] | expected value of bins at any positions | exact, for the bins too |
 //! | [`soft_argmin_over`] | the same of costs: depths | exact, for the bins too |
 //! | [`soft_argmax_moments`] | expected index and its variance | exact |
+//! | [`softmax`], [`entmax`] | probabilities, dense and sparse | exact |
 //! | [`straight_through_one_hot`] | exact 0/1 one-hot of the first maximum | the [`Surrogate`]'s |
+//! | [`sampled_one_hot`] | exact 0/1 one-hot, drawn from the softmax | the [`Estimator`]'s |
+//! | [`sampled_argmax`] | an index, drawn from the softmax | none |
+//! | [`gumbel_softmax`] | the softmax of scores with Gumbel noise | exact |
 //! | [`sign_one_hot`] | 1 at every maximum, 0 elsewhere | **zero everywhere** |
 //!
 //! On heatmaps `[batch, channels, spatial...]` with one to three spatial dimensions:
@@ -26,12 +30,14 @@
 //! | [`spatial_softmax`] | probabilities | exact |
 //! | [`render_gaussian`] | heatmaps from positions | exact |
 //!
-//! All but the one-hots, `spatial_softmax` and `render_gaussian` take a [`Weighting`]: how scores become
+//! The expected indices, positions and moments take a [`Weighting`]: how scores become
 //! weights. A number is the `beta` of a softmax; `.within(radius)` keeps to a window about the maximum,
-//! `.above(level)` takes off a background, and `Weighting::given()` takes the scores as they are.
+//! `.above(level)` takes off a background, `Weighting::entmax(alpha, beta)` one whose level is not known, and
+//! `Weighting::given()` takes the scores as they are. What draws takes its random numbers from a
+//! [`Noise`].
 //!
 //! [`nn`] has modules, with a beta that may be learnt; [`losses`] has those of DSNT. Users of kornia,
-//! dsntnn and PyTorch find their calls in [`coming_from`].
+//! dsntnn, entmax and PyTorch find their calls in [`coming_from`].
 //!
 //! # Quick start
 //!
