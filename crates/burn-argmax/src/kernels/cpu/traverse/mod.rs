@@ -19,6 +19,7 @@ mod reduce;
 mod reduce_map;
 mod rows;
 mod threshold;
+mod threshold_gradient;
 mod transposed_rows;
 mod window;
 
@@ -37,9 +38,8 @@ pub(super) use peaks::{
 pub(super) use pieces::{Part, parts, pieces, reduce_pieces};
 pub(super) use reduce::reduce;
 pub(super) use reduce_map::reduce_and_map;
-pub(super) use threshold::{
-    THRESHOLD_STATE, ThresholdOp, less_mean_above_threshold, map_above_threshold,
-};
+pub(super) use threshold::{THRESHOLD_STATE, ThresholdOp, map_above_threshold};
+pub(super) use threshold_gradient::less_mean_above_threshold;
 pub(super) use transposed_rows::{Transposer, nan_or_peak_transposed};
 pub(super) use window::{
     finite_peak, map_windows, map_windows_in_place, outside_masked, reduce_windows,
