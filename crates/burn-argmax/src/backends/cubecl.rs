@@ -54,7 +54,6 @@ impl ArgmaxOps for CubeBackend {
         weighting: Weighting,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let dtype = logits.dtype();
-        let logits = composed::widen::<Self>(logits);
         let bins = Self::float_expand(bins, logits.shape());
         let (value, state) = cube::soft_argmax_over_forward(logits, bins, dim, weighting);
         (composed::cast::<Self>(value, dtype), state)
@@ -68,11 +67,9 @@ impl ArgmaxOps for CubeBackend {
         dim: usize,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        let dtype = logits.dtype();
-        let [logits, grad] = [logits, grad].map(composed::widen::<Self>);
+        let grad = composed::widen::<Self>(grad);
         let bins = Self::float_expand(bins, logits.shape());
-        let gradient = cube::soft_argmax_over_backward(logits, bins, state, grad, dim, weighting);
-        composed::cast::<Self>(gradient, dtype)
+        cube::soft_argmax_over_backward(logits, bins, state, grad, dim, weighting)
     }
 
     fn soft_argmax_over_bins_backward(

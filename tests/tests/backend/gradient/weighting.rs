@@ -175,6 +175,8 @@ fn maps() {
     assert_maps([2, 3, 70], &device);
     assert_maps([2, 2, 9, 40], &device);
     assert_maps([1, 2, 5, 6, 19], &device);
+    // A map in pieces, whose rows fit no vector.
+    assert_maps([1, 2, 130, 257], &device);
 }
 
 #[track_caller]

@@ -50,22 +50,22 @@ fn read_numbers<T: Numeric, A: Numeric, M: Size, N: Size>(
 
 /// One vector of an input, or zeros if there is none.
 #[cube]
-fn read<E: Float, A: Float, N: Size>(
-    input: &ComptimeOption<&Tensor<Vector<E, N>>>,
+fn read<E: Float, A: Float, S: Size, N: Size>(
+    input: &ComptimeOption<&Tensor<Vector<E, S>>>,
     at: usize,
 ) -> Vector<A, N> {
     #[comptime]
     match input {
-        ComptimeOption::Some(input) => Vector::cast_from(input[at]),
+        ComptimeOption::Some(input) => Vector::cast_from(spread::<E, S, N>(input[at])),
         ComptimeOption::None => Vector::new(A::new(0.0_f32)),
     }
 }
 
 #[cube]
-fn entry<P: Types>(
+fn entry<P: Types, B: Float, S: Size>(
     scores: &ComptimeOption<&Tensor<Vector<P::E, P::N>>>,
     at: usize,
-    beside: &ComptimeOption<&Tensor<Vector<P::E, P::N>>>,
+    beside: &ComptimeOption<&Tensor<Vector<B, S>>>,
     beside_at: usize,
     step: usize,
     window: &Window,
@@ -73,10 +73,10 @@ fn entry<P: Types>(
     #[comptime] plan: CubePlan,
 ) -> Entry<P> {
     let index = indices::<P::K, P::N>(step, comptime!(plan.axis));
-    let x = read::<P::E, P::A, P::N>(scores, at);
+    let x = read::<P::E, P::A, P::N, P::N>(scores, at);
     Entry::<P> {
         x: window.masked::<P>(x, index, peak),
-        beside: read::<P::E, P::A, P::N>(beside, beside_at),
+        beside: read::<B, P::A, S, P::N>(beside, beside_at),
         index,
     }
 }
@@ -218,10 +218,19 @@ fn conclude<P: Types, R: Reduction>(
 }
 
 #[cube(launch_unchecked, address_type = "dynamic")]
-pub(super) fn scan_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, R: Reduction>(
+pub(super) fn scan_kernel<
+    E: Float,
+    B: Float,
+    A: Float,
+    K: Int,
+    N: Size,
+    S: Size,
+    M: Size,
+    R: Reduction,
+>(
     scores: ComptimeOption<&Tensor<Vector<E, N>>>,
     scores_place: &Place,
-    beside: ComptimeOption<&Tensor<Vector<E, N>>>,
+    beside: ComptimeOption<&Tensor<Vector<B, S>>>,
     beside_place: &Place,
     peaks: ComptimeOption<&Tensor<Vector<K, M>>>,
     window: &Window,
@@ -230,7 +239,7 @@ pub(super) fn scan_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, R: Reduc
     grid: &Grid,
     op: &R,
     #[comptime] plan: CubePlan,
-    #[define(E, A, K)] _dtypes: [ElemType; 3],
+    #[define(E, B, A, K)] _dtypes: [ElemType; 4],
 ) {
     let work = Work::new(grid, plan);
     let start = work.start(scores_place);
@@ -242,8 +251,9 @@ pub(super) fn scan_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, R: Reduc
     while step < work.end {
         let at = start + step * scores_place.step;
         let beside_at = beside_start + step * beside_place.step;
-        let entry =
-            entry::<(E, A, K, N, M)>(&scores, at, &beside, beside_at, step, window, &peak, plan);
+        let entry = entry::<(E, A, K, N, M), B, S>(
+            &scores, at, &beside, beside_at, step, window, &peak, plan,
+        );
         R::observe::<(E, A, K, N, M)>(op, &mut lanes, &entry);
         step += comptime!(plan.team);
     }
@@ -278,10 +288,19 @@ pub(super) fn merge_kernel<E: Float, A: Float, K: Int, M: Size, R: Reduction>(
 }
 
 #[cube(launch_unchecked, address_type = "dynamic")]
-pub(super) fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
+pub(super) fn map_kernel<
+    E: Float,
+    B: Float,
+    A: Float,
+    K: Int,
+    N: Size,
+    S: Size,
+    M: Size,
+    T: Map,
+>(
     scores: ComptimeOption<&Tensor<Vector<E, N>>>,
     scores_place: &Place,
-    beside: ComptimeOption<&Tensor<Vector<E, N>>>,
+    beside: ComptimeOption<&Tensor<Vector<B, S>>>,
     beside_place: &Place,
     peaks: ComptimeOption<&Tensor<Vector<K, M>>>,
     window: &Window,
@@ -293,7 +312,7 @@ pub(super) fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
     #[comptime] state_count: usize,
     #[comptime] upstream_count: usize,
     #[comptime] plan: CubePlan,
-    #[define(E, A, K)] _dtypes: [ElemType; 3],
+    #[define(E, B, A, K)] _dtypes: [ElemType; 4],
 ) {
     let work = Work::new(grid, plan);
     if !work.exists {
@@ -320,8 +339,9 @@ pub(super) fn map_kernel<E: Float, A: Float, K: Int, N: Size, M: Size, T: Map>(
     while step < work.end {
         let at = start + step * scores_place.step;
         let beside_at = beside_start + step * beside_place.step;
-        let entry =
-            entry::<(E, A, K, N, M)>(&scores, at, &beside, beside_at, step, window, &peak, plan);
+        let entry = entry::<(E, A, K, N, M), B, S>(
+            &scores, at, &beside, beside_at, step, window, &peak, plan,
+        );
         let mapped = T::map::<(E, A, K, N, M)>(op, &mut line, &entry);
         output[output_start + step * grid.lanes] = Vector::cast_from(mapped);
         step += comptime!(plan.team);

@@ -1,7 +1,8 @@
 //! How the kernels are launched over lines.
 
+use burn_core::backend::cubecl::dtype_to_elem_type;
 use burn_cubecl::{cubecl, kernel::into_contiguous, tensor::CubeTensor};
-use cubecl::{calculate_cube_count_elemwise, prelude::*};
+use cubecl::{calculate_cube_count_elemwise, ir::ElemType, prelude::*};
 
 use super::{
     geometry::{Axis, Extent, Geometry},
@@ -67,11 +68,11 @@ impl Launch {
 
 fn input(input: Option<(CubeTensor, Strides)>) -> (Option<TensorArg>, PlaceLaunch) {
     match input {
-        Some((tensor, Strides { outer, step })) => (
+        Some((tensor, Strides { outer, step, lane })) => (
             Some(tensor.into_tensor_arg()),
-            PlaceLaunch::new(outer, step),
+            PlaceLaunch::new(outer, step, lane),
         ),
-        None => (None, PlaceLaunch::new(0, 0)),
+        None => (None, PlaceLaunch::new(0, 0, 0)),
     }
 }
 
@@ -92,6 +93,22 @@ fn address_type<'a>(
 }
 
 impl Lines {
+    /// Those of a kernel that reads inputs.
+    fn elem_types_of(&self, inputs: &Inputs) -> [ElemType; 4] {
+        let beside = inputs.beside.as_ref().map(|(tensor, _)| tensor.dtype);
+        let [scores, accumulator, bits] = self.elem_types();
+        let beside = beside.map_or(scores, dtype_to_elem_type);
+        [scores, beside, accumulator, bits]
+    }
+
+    /// The entries that a vector of lines reads of the second input at once.
+    fn beside_size(&self, inputs: &Inputs) -> usize {
+        match inputs.beside {
+            Some((_, Strides { lane: 0, .. })) => 1,
+            _ => self.layout.vector_size,
+        }
+    }
+
     /// The state of every line, and its results if it has any. `op` gives the operator's
     /// parameters, once for each launch.
     pub(super) fn reduce<R: Reduction>(
@@ -119,6 +136,8 @@ impl Lines {
         let mut parts = table(geometry);
         let launch = Launch::new(self, extent, geometry);
         let address = address_type(&inputs, finished().chain([&parts]));
+        let elem_types = self.elem_types_of(&inputs);
+        let beside_size = self.beside_size(&inputs);
         let window = Windows::launch(inputs.windows.as_ref(), self);
         let peaks = inputs.windows.map(|windows| windows.peaks);
         let (scores, scores_place) = input(inputs.scores);
@@ -133,6 +152,7 @@ impl Lines {
                 launch.dim,
                 address,
                 layout.vector_size,
+                beside_size,
                 line_size,
                 scores.into(),
                 scores_place,
@@ -145,7 +165,7 @@ impl Lines {
                 launch.grid,
                 op(),
                 launch.plan,
-                self.elem_types(),
+                elem_types,
             );
         }
         while geometry.splits > 1 {
@@ -197,6 +217,8 @@ impl Lines {
         let extent = layout.extent(Extent::max_units(&self.client.properties().hardware, 0));
         let launch = Launch::new(self, extent, extent.map());
         let address = address_type(&inputs, [&state, &output].into_iter().chain(&upstream));
+        let elem_types = self.elem_types_of(&inputs);
+        let beside_size = self.beside_size(&inputs);
         let window = Windows::launch(inputs.windows.as_ref(), self);
         let peaks = inputs.windows.map(|windows| windows.peaks);
         let (scores, scores_place) = input(inputs.scores);
@@ -212,6 +234,7 @@ impl Lines {
                 launch.dim,
                 address,
                 layout.vector_size,
+                beside_size,
                 layout.line_vector_size(),
                 scores.into(),
                 scores_place,
@@ -227,7 +250,7 @@ impl Lines {
                 state_count,
                 upstream_count,
                 launch.plan,
-                self.elem_types(),
+                elem_types,
             );
         }
         output

@@ -15,11 +15,13 @@ pub(super) struct Layout {
     pub(super) vector_size: usize,
 }
 
-/// Distances in memory, in elements, between neighbors of the outer dimensions and along `dim`.
+/// Distances in memory, in elements or in vectors, between neighbors of the outer dimensions, along
+/// `dim`, and between vectors of the inner dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Strides {
     pub(super) outer: usize,
     pub(super) step: usize,
+    pub(super) lane: usize,
 }
 
 impl Layout {
@@ -88,7 +90,22 @@ impl Layout {
         Strides {
             outer: self.steps() * self.lanes(),
             step: self.lanes(),
+            lane: 1,
         }
+    }
+
+    /// The strides in elements of a tensor that lines beside each other share.
+    pub(super) fn shared(self, shape: &[usize], strides: &[usize], dim: usize) -> Option<Strides> {
+        let inner = shape[dim + 1..].iter().zip(&strides[dim + 1..]);
+        let is_shared = inner
+            .clone()
+            .all(|(&size, &stride)| size == 1 || stride == 0);
+        let (outer, _) = merge(&shape[..dim], &strides[..dim])?;
+        (self.axis == Axis::Columns && is_shared).then_some(Strides {
+            outer,
+            step: strides[dim],
+            lane: 0,
+        })
     }
 
     /// The strides in vectors of a tensor that the kernels can read as it lies.
@@ -106,6 +123,7 @@ impl Layout {
         strides.outer.is_multiple_of(size).then_some(Strides {
             outer: strides.outer / size,
             step,
+            lane: 1,
         })
     }
 }
@@ -120,6 +138,7 @@ impl Strides {
         (inner_is_single || inner_stride == 1).then_some(Self {
             outer,
             step: strides[dim],
+            lane: 1,
         })
     }
 }
@@ -165,13 +184,31 @@ mod tests {
 
     #[test]
     fn contiguous_and_pitched_tensors_are_read_in_place() {
-        let strides = |outer, step| Some(Strides { outer, step });
+        let lane = 1;
+        let strides = |outer, step| Some(Strides { outer, step, lane });
         assert_eq!(Strides::about(&[2, 3, 4], &[12, 4, 1], 2), strides(4, 1));
         assert_eq!(Strides::about(&[2, 3, 4], &[12, 4, 1], 1), strides(12, 4));
         assert_eq!(Strides::about(&[2, 3, 4], &[12, 4, 1], 0), strides(0, 12));
         assert_eq!(Strides::about(&[3, 4], &[128, 1], 1), strides(128, 1));
         assert_eq!(Strides::about(&[5, 4], &[0, 1], 1), strides(0, 1));
         assert_eq!(Strides::about(&[3, 4, 1], &[4, 1, 77], 1), strides(4, 1));
+    }
+
+    #[test]
+    fn what_lines_share_is_read_in_place() {
+        let shared = |shape: &[usize], strides: &[usize], dim| {
+            let layout = Layout::new(shape, dim, [1, 2, 4].into_iter());
+            layout.shared(shape, strides, dim)
+        };
+        let strides = |outer, step| {
+            let lane = 0;
+            Some(Strides { outer, step, lane })
+        };
+        assert_eq!(shared(&[2, 3, 4], &[0, 1, 0], 1), strides(0, 1));
+        assert_eq!(shared(&[2, 3, 4, 5], &[3, 1, 0, 0], 1), strides(3, 1));
+        assert_eq!(shared(&[2, 3, 4], &[12, 4, 1], 1), None);
+        assert_eq!(shared(&[2, 3, 4, 5], &[0, 4, 1, 0], 1), None);
+        assert_eq!(shared(&[2, 3], &[0, 1], 1), None, "rows are as they lie");
     }
 
     #[test]
@@ -193,8 +230,14 @@ mod tests {
         );
 
         let layout = Layout::new(&[3, 4], 1, [1, 2, 4].into_iter());
-        let in_vectors = |outer, step| layout.in_vectors(Strides { outer, step });
-        assert_eq!(in_vectors(8, 1), Some(Strides { outer: 2, step: 1 }));
+        let lane = 1;
+        let in_vectors = |outer, step| layout.in_vectors(Strides { outer, step, lane });
+        let wanted = Strides {
+            outer: 2,
+            step: 1,
+            lane,
+        };
+        assert_eq!(in_vectors(8, 1), Some(wanted));
         assert_eq!(in_vectors(6, 1), None, "rows that start between vectors");
         assert_eq!(in_vectors(8, 3), None, "rows whose entries are apart");
     }

@@ -138,6 +138,17 @@ impl Lines {
         (into_contiguous(tensor), self.layout.contiguous())
     }
 
+    /// The same of a tensor beside the scores, which neighboring lines may share.
+    pub(super) fn view_beside(&self, tensor: CubeTensor) -> (CubeTensor, Strides) {
+        if !tensor.meta.is_tiled() {
+            let strides = tensor.meta.strides();
+            if let Some(strides) = self.layout.shared(tensor.meta.shape(), strides, self.dim) {
+                return (tensor, strides);
+            }
+        }
+        self.view(tensor)
+    }
+
     /// An uninitialized tensor of so many numbers for each line.
     pub(super) fn numbers(&self, count: usize, dtype: DType) -> CubeTensor {
         self.allocate(with_dim_size(&self.shape, self.dim, count), dtype)
@@ -198,9 +209,10 @@ mod tests {
     use crate::{
         Weighting,
         kernels::cube::{
-            soft_argmax_backward, soft_argmax_over_forward, softmax_backward,
+            divergence, soft_argmax_backward, soft_argmax_over_forward, softmax_backward,
             spatial_moments_backward,
         },
+        losses::Divergence,
     };
 
     const SOFTMAX: Weighting = Weighting::softmax(1.0);
@@ -232,6 +244,13 @@ mod tests {
     #[should_panic(expected = "soft_argmax_over_forward: bins has the shape")]
     fn bins_of_another_shape() {
         soft_argmax_over_forward(zeros(&[2, 16]), zeros(&[1, 16]), 1, SOFTMAX);
+    }
+
+    #[test]
+    #[should_panic(expected = "divergence: lines has the shape")]
+    fn lines_of_another_map() {
+        let maps = zeros(&[2, 1, 4, 4]);
+        divergence(maps, zeros(&[2, 8]), Divergence::JensenShannon);
     }
 
     #[test]

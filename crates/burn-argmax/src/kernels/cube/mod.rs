@@ -4,7 +4,7 @@
 //! (`geometry`, `work`). Two launches serve all operators: a reduction of every line and a map over
 //! its entries (`launch`), on tensors that are checked where they enter (`lines`). What is summed
 //! and mapped (`operator`) is one file each, on weights (`weights`) and their averages
-//! (`moments`) or on maxima (`peak`).
+//! (`moments`), on those within windows (`window`), or on maxima (`peak`).
 //!
 //! `cubek-reduce` cannot carry these sums: its instructions are configured at compile time, and
 //! `beta` is not known then; its accumulators hold values with `u32` coordinates and no more; and

@@ -148,7 +148,7 @@ fn op(lines: &Lines, weighting: Weighting) -> SoftArgmaxOverLaunch {
     SoftArgmaxOverLaunch::new(lines.weights(weighting.weights), lines.nan())
 }
 
-/// The scores and a bin for each. Rows that share their bins, by a stride of 0, are read as they lie.
+/// The scores and a bin for each. Bins that lines share, by a stride of 0, are read as they lie.
 fn inputs(
     lines: &mut Lines,
     logits: CubeTensor,
@@ -157,13 +157,13 @@ fn inputs(
 ) -> Inputs {
     lines.admit("bins", &bins, lines.length(), lines.accumulator);
     Inputs {
-        beside: Some(lines.view(bins)),
+        beside: Some(lines.view_beside(bins)),
         ..Inputs::of(lines.view(logits)).within(lines, radius)
     }
 }
 
-/// See [`ArgmaxOps::soft_argmax_over_forward`](crate::ArgmaxOps::soft_argmax_over_forward); the scores
-/// too are in the dtype that sums run in, and each has a bin.
+/// See [`ArgmaxOps::soft_argmax_over_forward`](crate::ArgmaxOps::soft_argmax_over_forward); each score has a
+/// bin, and the result is in the dtype that sums run in.
 pub(crate) fn soft_argmax_over_forward(
     logits: CubeTensor,
     bins: CubeTensor,
@@ -181,8 +181,8 @@ pub(crate) fn soft_argmax_over_forward(
     (result.expect("a result is counted"), state)
 }
 
-/// See [`ArgmaxOps::soft_argmax_over_backward`](crate::ArgmaxOps::soft_argmax_over_backward); the scores
-/// and the upstream gradient too are in the dtype that sums run in, and each score has a bin.
+/// See [`ArgmaxOps::soft_argmax_over_backward`](crate::ArgmaxOps::soft_argmax_over_backward); each score has a
+/// bin, and the upstream gradient is in the dtype that sums run in.
 pub(crate) fn soft_argmax_over_backward(
     logits: CubeTensor,
     bins: CubeTensor,

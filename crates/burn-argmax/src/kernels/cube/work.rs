@@ -20,6 +20,7 @@ pub(super) struct Grid {
 pub(super) struct Place {
     pub(super) outer: usize,
     pub(super) step: usize,
+    pub(super) lane: usize,
 }
 
 /// The launch, as far as a kernel is compiled for it.
@@ -111,7 +112,7 @@ impl Work {
 
     /// Where the line starts in a tensor.
     pub(super) fn start(&self, place: &Place) -> usize {
-        self.outer * place.outer + self.lane
+        self.outer * place.outer + self.lane * place.lane
     }
 
     /// Where the line starts in a contiguous tensor.
