@@ -1,6 +1,8 @@
 //! Random words that depend on a key and on a place alone: Philox4x32-10, of Salmon et al., "Parallel Random
 //! Numbers: As Easy as 1, 2, 3", SC 2011.
 
+use core::array::from_fn;
+
 /// A sequence of random words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Philox {
@@ -21,14 +23,13 @@ impl Philox {
     /// Four words of each of `N` blocks: word `w` of block `b` is number `4 b + w` of the sequence.
     #[inline(always)]
     pub fn blocks<const N: usize>(self, first: u64) -> [[u32; N]; 4] {
-        let mut counter = [[0; N]; 4];
-        for lane in 0..N {
-            let block = first + lane as u64;
-            counter[0][lane] = block as u32;
-            counter[1][lane] = (block >> 32) as u32;
-            counter[2][lane] = self.upper[0];
-            counter[3][lane] = self.upper[1];
-        }
+        let block = |lane: usize| first + lane as u64;
+        let counter = [
+            from_fn(|lane| block(lane) as u32),
+            from_fn(|lane| (block(lane) >> 32) as u32),
+            [self.upper[0]; N],
+            [self.upper[1]; N],
+        ];
         philox(counter, self.key)
     }
 
@@ -40,24 +41,24 @@ impl Philox {
 
 /// What ten rounds make of counters.
 #[inline(always)]
-fn philox<const N: usize>(mut counter: [[u32; N]; 4], mut key: [u32; 2]) -> [[u32; N]; 4] {
+fn philox<const N: usize>(counter: [[u32; N]; 4], mut key: [u32; 2]) -> [[u32; N]; 4] {
     const ROUNDS: usize = 10;
     const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
     const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 
+    let [mut a, mut b, mut c, mut d] = counter;
     for _ in 0..ROUNDS {
         for lane in 0..N {
-            let [a, b, c, d] = [0, 1, 2, 3].map(|word| counter[word][lane]);
-            let of_first = u64::from(a) * MULTIPLIERS[0];
-            let of_third = u64::from(c) * MULTIPLIERS[1];
-            counter[0][lane] = (of_third >> 32) as u32 ^ b ^ key[0];
-            counter[1][lane] = of_third as u32;
-            counter[2][lane] = (of_first >> 32) as u32 ^ d ^ key[1];
-            counter[3][lane] = of_first as u32;
+            let of_first = u64::from(a[lane]) * MULTIPLIERS[0];
+            let of_third = u64::from(c[lane]) * MULTIPLIERS[1];
+            a[lane] = (of_third >> 32) as u32 ^ b[lane] ^ key[0];
+            b[lane] = of_third as u32;
+            c[lane] = (of_first >> 32) as u32 ^ d[lane] ^ key[1];
+            d[lane] = of_first as u32;
         }
         key = [0, 1].map(|half| u32::wrapping_add(key[half], WEYL[half]));
     }
-    counter
+    [a, b, c, d]
 }
 
 #[cfg(test)]

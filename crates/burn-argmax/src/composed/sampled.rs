@@ -207,10 +207,12 @@ pub(super) fn gapped<B: Backend>(
     gap: f64,
 ) -> FloatTensor<B> {
     let max = B::float_max_dim(logits.clone(), dim);
-    let logits = B::float_sub(logits, max);
+    let logits = B::float_sub(logits, max.clone());
     // No lower clamp: a mask stays one.
     let others = B::float_clamp_max(logits, (-gap).into());
     let dtype = Dtypes::of::<B>(&others.device()).bool;
     let is_drawn = B::float_greater_elem(drawn, 0f32.into(), dtype);
-    B::float_mask_fill(others, is_drawn, 0f32.into())
+    // 0, or NaN in a row without a finite maximum.
+    let zero = B::float_expand(B::float_sub(max.clone(), max), others.shape());
+    B::float_mask_where(others, is_drawn, zero)
 }
