@@ -38,7 +38,7 @@ pub fn entmax_forward<B: Backend>(
     let shape = logits.shape();
     let max = B::float_max_dim(logits.clone(), dim);
     // NaN in a row without a finite maximum.
-    let zero = B::float_sub(max.clone(), max.clone());
+    let zero = B::float_mul_scalar(max.clone(), 0f32.into());
     let mut level = B::float_add_scalar(zero.clone(), 1f32.into());
     let roots = Roots::<B>::new(logits, max.clone(), alpha, beta);
     for _ in 0..STEPS {

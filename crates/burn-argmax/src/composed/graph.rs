@@ -266,12 +266,7 @@ fn softmax_term<B: Backend>(
         scores::<B>(logits, blocked, rows),
         finite::<B>(rows.steepness()),
     );
-    // Backwards: the mean of the upstream gradient comes off, and before that its entry at the
-    // maximum: where one weight is nearly all, its gradient is a small difference.
-    let sum = B::float_sum_dim(slopes.clone(), dim);
-    let less_mean = B::float_sub(slopes, B::float_mul(finite::<B>(probabilities), sum));
-    let sum = B::float_neg(B::float_sum_dim(less_mean.clone(), dim));
-    let term = B::float_scatter(dim, less_mean, argmax, sum, IndexingUpdateOp::Add);
+    let term = less_mean::<B>(slopes, finite::<B>(probabilities), argmax, dim);
     B::float_mask_fill(spoil::<B>(term, broken), rows.masked.clone(), 0f32.into())
 }
 
@@ -288,17 +283,30 @@ pub fn entmax<B: Backend>(
         return weights;
     }
     let (slopes, broken) = entmax::slopes::<B>(constant.clone(), state, dim, alpha, beta);
+    let argmax = argmax::<B>(constant.clone(), dim);
     let blocked = is_mask::<B>(constant);
     let scores = B::float_mul_scalar(zero::<B>(logits, blocked.clone()), beta.into());
     let slopes = finite::<B>(slopes);
     let shares = B::float_div(slopes.clone(), sum_dim::<B>(slopes.clone(), dim));
-    // Backwards: the mean of the upstream gradient comes off.
-    let scaled = B::float_mul(scores, slopes);
-    let sum = B::float_sum_dim(scaled.clone(), dim);
-    let term = B::float_sub(scaled, B::float_mul(finite::<B>(shares), sum));
+    let slopes = B::float_mul(scores, slopes);
+    let term = less_mean::<B>(slopes, finite::<B>(shares), argmax, dim);
     let broken = B::bool_expand(broken, weights.shape());
     let term = spoil::<B>(term, broken);
     add::<B>(weights, B::float_mask_fill(term, blocked, 0f32.into()))
+}
+
+/// Scores times slopes, from which backwards the mean of the upstream gradient comes off, and before that its
+/// entry at the maximum: where one weight is nearly all, its gradient is a small difference.
+fn less_mean<B: Backend>(
+    slopes: FloatTensor<B>,
+    shares: FloatTensor<B>,
+    argmax: IntTensor<B>,
+    dim: usize,
+) -> FloatTensor<B> {
+    let sum = B::float_sum_dim(slopes.clone(), dim);
+    let less_mean = B::float_sub(slopes, B::float_mul(shares, sum));
+    let sum = B::float_neg(B::float_sum_dim(less_mean.clone(), dim));
+    B::float_scatter(dim, less_mean, argmax, sum, IndexingUpdateOp::Add)
 }
 
 /// The divergence of every map from the product of its lines.

@@ -212,7 +212,7 @@ pub(super) fn gapped<B: Backend>(
     let others = B::float_clamp_max(logits, (-gap).into());
     let dtype = Dtypes::of::<B>(&others.device()).bool;
     let is_drawn = B::float_greater_elem(drawn, 0f32.into(), dtype);
-    // 0, or NaN in a row without a finite maximum.
-    let zero = B::float_expand(B::float_sub(max.clone(), max), others.shape());
-    B::float_mask_where(others, is_drawn, zero)
+    let gapped = B::float_mask_fill(others, is_drawn, 0f32.into());
+    // All of a row without a finite maximum is NaN.
+    B::float_add(gapped, B::float_mul_scalar(max, 0f32.into()))
 }
