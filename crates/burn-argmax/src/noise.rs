@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// use burn_argmax::{Noise, gumbel_noise};
 ///
 /// let device = Device::flex();
-/// let noise = || gumbel_noise([2, 3], Noise::Seed(7), &device).into_data();
+/// let noise = || gumbel_noise::<2>([2, 3], Noise::Seed(7), &device).into_data();
 /// noise().assert_eq(&noise(), true);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
