@@ -195,6 +195,8 @@ impl Bench<'_> {
             Op::Softmax | Op::SpatialSoftmax => 1e-4,
             // The variance of an index, whose mean the composition has not exactly.
             Op::SoftArgmaxMoments => 1.0,
+            // Other draws.
+            Op::SampledOneHot => 1.0,
             // The composition sums uncentered.
             _ => 1e-4 * x.dims()[dim] as f64,
         };
