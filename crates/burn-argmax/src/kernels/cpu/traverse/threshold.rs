@@ -44,11 +44,18 @@ pub(super) fn below<A: Accumulator>(score: A, max: A) -> A {
 }
 
 #[inline(always)]
-pub(super) fn all_below<A: Accumulator>(mut scores: [A; LANES], max: A) -> [A; LANES] {
-    for score in &mut scores {
-        *score = below(*score, max);
+pub(super) fn all_below<A: Accumulator>(scores: [A; LANES], max: A) -> [A; LANES] {
+    // One condition a loop.
+    let mut distances = [A::ZERO; LANES];
+    for lane in 0..LANES {
+        distances[lane] = larger(scores[lane].sub(max), A::ZERO.sub(A::LARGEST));
     }
-    scores
+    for lane in 0..LANES {
+        if scores[lane] == A::NEG_INFINITY {
+            distances[lane] = scores[lane];
+        }
+    }
+    distances
 }
 
 /// The weights of every line, which sum to 1, and the state of every line.
@@ -207,15 +214,18 @@ where
         let mut sums = [[A::ZERO; LANES]; 2];
         for index in start..live.len().min(start + FEW) {
             let chunk = live[index];
-            let mut has_weight = false;
+            let [mut weights, mut slopes] = [[A::ZERO; LANES]; 2];
             for lane in 0..LANES {
-                let [weight, slope] = op.weigh::<FMA>(chunk[lane], level);
-                sums[0][lane] = sums[0][lane].add(weight);
-                sums[1][lane] = sums[1][lane].add(slope);
-                has_weight |= slope > A::ZERO;
+                [weights[lane], slopes[lane]] = op.weigh::<FMA>(chunk[lane], level);
+            }
+            let mut has_weight = [false; LANES];
+            for lane in 0..LANES {
+                sums[0][lane] = sums[0][lane].add(weights[lane]);
+                sums[1][lane] = sums[1][lane].add(slopes[lane]);
+                has_weight[lane] = slopes[lane] > A::ZERO;
             }
             live[count] = chunk;
-            count += usize::from(has_weight);
+            count += usize::from(has_weight.contains(&true));
         }
         for (sum, lanes) in totals.iter_mut().zip(sums) {
             *sum += total(lanes);

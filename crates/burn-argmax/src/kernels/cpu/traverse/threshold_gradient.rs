@@ -12,7 +12,7 @@ use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
     plan::{TASK, TASK_ROWS},
     share::share,
-    simd::{LANES, specialized, vectorized},
+    simd::{LANES, fold, specialized, vectorized},
 };
 
 /// `rate * slope * (grad - mean)` of every line in the place of `grad`, with the mean under the slopes.
@@ -125,23 +125,27 @@ fn find_each_mean<A, O, const FMA: bool>(
         let scores = scores.chunks.iter().copied().chain(scores.tail);
         let upstream = upstream.chunks.iter().copied().chain(upstream.tail);
         // In double precision: where one weight is nearly all, the gradient is a small difference.
-        let (mut slopes, mut products) = (0.0, 0.0);
+        let (mut slopes, mut products) = ([0.0; LANES], [0.0; LANES]);
         for (scores, upstream) in scores.zip(upstream) {
             let scores = all_below(scores, max);
             let mut of_scores = [A::ZERO; LANES];
-            let mut has_slope = false;
+            let mut has_slope = [false; LANES];
             for lane in 0..LANES {
                 [_, of_scores[lane]] = op.weigh::<FMA>(scores[lane], [high, low]);
-                has_slope |= of_scores[lane] > A::ZERO;
             }
-            if has_slope {
-                for (slope, upstream) in of_scores.into_iter().zip(upstream) {
-                    let product = slope.to_f64() * upstream.to_f64();
-                    slopes += slope.to_f64();
-                    products += if slope > A::ZERO { product } else { 0.0 };
+            for lane in 0..LANES {
+                has_slope[lane] = of_scores[lane] > A::ZERO;
+            }
+            if has_slope.contains(&true) {
+                for lane in 0..LANES {
+                    let slope = of_scores[lane].to_f64();
+                    let product = slope * upstream[lane].to_f64();
+                    slopes[lane] += slope;
+                    products[lane] += if has_slope[lane] { product } else { 0.0 };
                 }
             }
         }
+        let [slopes, products] = [slopes, products].map(|lanes| fold(lanes, |a, b| a + b));
         *mean = in_two(products / slopes);
     }
 }
