@@ -22,7 +22,7 @@ use super::{
     soft_argmax_moments::{as_maps, of_lines},
     soft_argmax_over::{slope_over, soft_argmax_over_forward},
     spatial_moments::{self, spatial_moments_forward},
-    tensors::{Dtypes, accumulator_max, cast, is_mask, is_nan, sum_dim, widen},
+    tensors::{Dtypes, accumulator_max, cast, expand_dim, is_mask, is_nan, sum_dim, widen},
 };
 use crate::{Estimator, Surrogate, Weighting, losses::Divergence, weighting::Weights};
 
@@ -73,10 +73,12 @@ pub fn soft_argmax_over<B: Backend>(
     let probabilities = finite::<B>(rows.probabilities());
     let scores = scores::<B>(logits, rows.masked.clone(), &rows);
     let of_scores = B::float_mul(scores, finite::<B>(slope));
-    let bins = B::float_expand(
-        cast::<B>(bins, probabilities.dtype()),
-        probabilities.shape(),
-    );
+    let mut bins = cast::<B>(bins, probabilities.dtype());
+    for (dim, &size) in probabilities.shape().iter().enumerate() {
+        if bins.shape()[dim] != size {
+            bins = expand_dim::<B>(bins, dim, size);
+        }
+    }
     let bins = B::float_mask_fill(bins, rows.masked.clone(), 0f32.into());
     let bins = zero_of_finite::<B>(bins);
     let of_bins = B::float_mul(bins, probabilities);
@@ -187,6 +189,7 @@ pub fn sampled_one_hot<B: Backend>(
             let zero = zero::<B>(widen::<B>(logits.clone()), blocked.clone());
             let slopes = B::float_mul(zero, twice.clone());
             let half = B::float_mul_scalar(B::float_sum_dim(slopes.clone(), dim), 0.5f32.into());
+            let half = expand_dim::<B>(half, dim, twice.shape()[dim]);
             let first = B::float_sub(slopes, B::float_mul(twice, half));
             let first = B::float_mask_fill(spoil::<B>(first, broken), blocked.clone(), 0f32.into());
             let second = of_softmax(constant, 1.0);
@@ -304,6 +307,7 @@ fn less_mean<B: Backend>(
     dim: usize,
 ) -> FloatTensor<B> {
     let sum = B::float_sum_dim(slopes.clone(), dim);
+    let sum = expand_dim::<B>(sum, dim, shares.shape()[dim]);
     let less_mean = B::float_sub(slopes, B::float_mul(shares, sum));
     let sum = B::float_neg(B::float_sum_dim(less_mean.clone(), dim));
     B::float_scatter(dim, less_mean, argmax, sum, IndexingUpdateOp::Add)

@@ -152,3 +152,26 @@ pub(crate) fn sum_dim<B: Backend>(tensor: FloatTensor<B>, dim: usize) -> FloatTe
     let rest = B::float_sum_dim(slice_dim::<B>(tensor, dim, whole, n), dim);
     B::float_add(sum, rest)
 }
+
+/// `n` copies along `dim`, of size 1: backwards their gradients are summed in levels, as in [`sum_dim`].
+pub(super) fn expand_dim<B: Backend>(
+    tensor: FloatTensor<B>,
+    dim: usize,
+    n: usize,
+) -> FloatTensor<B> {
+    let shape = tensor.shape();
+    if n <= SUM_BLOCK {
+        return B::float_expand(tensor, with_dim_size(&shape, dim, n));
+    }
+
+    let count = n.div_ceil(SUM_BLOCK);
+    let tensor = expand_dim::<B>(tensor, dim, count);
+    let mut blocks: Vec<usize> = shape.to_vec();
+    blocks[dim] = count;
+    blocks.insert(dim + 1, 1);
+    let tensor = B::float_reshape(tensor, Shape::from(blocks.clone()));
+    blocks[dim + 1] = SUM_BLOCK;
+    let tensor = B::float_expand(tensor, Shape::from(blocks));
+    let whole = with_dim_size(&shape, dim, count * SUM_BLOCK);
+    slice_dim::<B>(B::float_reshape(tensor, whole), dim, 0, n)
+}
