@@ -1,5 +1,5 @@
-//! Weights above a threshold of each line, which is found in steps: the chunks of a line that have nothing
-//! above it any more are dropped on the way.
+//! Weights above a threshold of each line, which is found in steps: what is not above it any more is dropped
+//! on the way.
 
 use multiversion::target::target_cfg_f;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
     share::{filled, share},
-    simd::{LANES, larger, specialized, total, vectorized},
+    simd::{LANES, filled_up, larger, specialized, total, vectorized},
 };
 
 /// Numbers of the state of a line: its maximum, and the level of that above the threshold in two parts.
@@ -32,23 +32,30 @@ pub(crate) trait ThresholdOp<A: Accumulator>: Copy + Sync {
     fn step(self, sums: [f64; 2]) -> f64;
 }
 
-/// How far a score is below the maximum of its line: finite but at a mask.
+/// The states of lines side by side, which may all be one and the same.
+pub(super) type LaneStates<A> = [[A; LANES]; THRESHOLD_STATE];
+
+/// Weights and slopes of the next scores of lines with these states.
 #[inline(always)]
-pub(super) fn below<A: Accumulator>(score: A, max: A) -> A {
-    let distance = larger(score.sub(max), A::ZERO.sub(A::LARGEST));
-    if score == A::NEG_INFINITY {
-        score
-    } else {
-        distance
-    }
+pub(super) fn weigh_scores<A, O, const FMA: bool>(
+    scores: [A; LANES],
+    [max, high, low]: LaneStates<A>,
+    op: O,
+) -> [[A; LANES]; 2]
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    weigh::<A, O, FMA>(below(scores, max), [high, low], op)
 }
 
+/// How far scores are below the maximum of their line: finite but at a mask.
 #[inline(always)]
-pub(super) fn all_below<A: Accumulator>(scores: [A; LANES], max: A) -> [A; LANES] {
+fn below<A: Accumulator>(scores: [A; LANES], max: [A; LANES]) -> [A; LANES] {
     // One condition a loop.
     let mut distances = [A::ZERO; LANES];
     for lane in 0..LANES {
-        distances[lane] = larger(scores[lane].sub(max), A::ZERO.sub(A::LARGEST));
+        distances[lane] = larger(scores[lane].sub(max[lane]), A::ZERO.sub(A::LARGEST));
     }
     for lane in 0..LANES {
         if scores[lane] == A::NEG_INFINITY {
@@ -56,6 +63,23 @@ pub(super) fn all_below<A: Accumulator>(scores: [A; LANES], max: A) -> [A; LANES
         }
     }
     distances
+}
+
+#[inline(always)]
+fn weigh<A, O, const FMA: bool>(
+    below: [A; LANES],
+    [high, low]: [[A; LANES]; 2],
+    op: O,
+) -> [[A; LANES]; 2]
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let [mut weights, mut slopes] = [[A::ZERO; LANES]; 2];
+    for lane in 0..LANES {
+        [weights[lane], slopes[lane]] = op.weigh::<FMA>(below[lane], [high[lane], low[lane]]);
+    }
+    [weights, slopes]
 }
 
 /// The weights of every line, which sum to 1, and the state of every line.
@@ -145,7 +169,7 @@ where
     O: ThresholdOp<A>,
 {
     let n = rows.len() / states.len();
-    let mut live = vec![[A::ZERO; LANES]; n.div_ceil(LANES)];
+    let mut live = vec![A::ZERO; (n.div_ceil(LANES) + 1) * LANES];
     for (row, state) in rows.chunks_exact(n).zip(states) {
         let (max, _) = nan_or_peak_of(row);
         *state = if max.sub(max) == A::ZERO {
@@ -156,9 +180,9 @@ where
     }
 }
 
-/// The state of a row with a finite maximum.
+/// The state of a row with a finite maximum. There is room for the row and one chunk more.
 #[inline(always)]
-fn threshold<A, O, const FMA: bool>(row: &[A], max: A, live: &mut [[A; LANES]], op: O) -> State<A>
+fn threshold<A, O, const FMA: bool>(row: &[A], max: A, live: &mut [A], op: O) -> State<A>
 where
     A: Accumulator,
     O: ThresholdOp<A>,
@@ -168,16 +192,16 @@ where
 
     let block = Block::new(row);
     let chunks = block.chunks.iter().copied().chain(block.tail);
-    for (live, scores) in live.iter_mut().zip(chunks) {
-        *live = all_below(scores, max);
+    let (places, _) = live.as_chunks_mut();
+    for (place, scores) in places.iter_mut().zip(chunks) {
+        *place = below(scores, [max; LANES]);
     }
-    let mut count = live.len();
+    let mut count = row.len();
     let mut level = 1.0;
     for _ in 0..STEPS {
         let sums;
-        (sums, count) = weigh_live::<A, O, FMA>(&mut live[..count], in_two(level), op);
-        let step = op.step(sums);
-        level -= step;
+        (sums, count) = weigh_live::<A, O, FMA>(live, count, in_two(level), op);
+        level -= op.step(sums);
         if sums[0] - 1.0 <= A::FROM_ONE {
             break;
         }
@@ -192,11 +216,12 @@ pub(super) fn in_two<A: Accumulator>(value: f64) -> [A; 2] {
     [high, A::from_f64(value - high.to_f64())]
 }
 
-/// The sums of weights and slopes over the chunks, of which those that have any weight are moved to the
+/// The sums of weights and slopes over so many entries, of which those that have a weight are moved to the
 /// front, and counted.
 #[inline(always)]
 fn weigh_live<A, O, const FMA: bool>(
-    live: &mut [[A; LANES]],
+    live: &mut [A],
+    count: usize,
     level: [A; 2],
     op: O,
 ) -> ([f64; 2], usize)
@@ -207,32 +232,48 @@ where
     /// Chunks that are summed in the accumulator's precision.
     const FEW: usize = 32;
 
+    let level = level.map(|level| [level; LANES]);
     let mut totals = [0.0; 2];
-    let mut count = 0;
-    let mut start = 0;
-    while start < live.len() {
+    let mut kept = 0;
+    let mut chunks = 0..count.div_ceil(LANES);
+    while !chunks.is_empty() {
         let mut sums = [[A::ZERO; LANES]; 2];
-        for index in start..live.len().min(start + FEW) {
-            let chunk = live[index];
-            let [mut weights, mut slopes] = [[A::ZERO; LANES]; 2];
-            for lane in 0..LANES {
-                [weights[lane], slopes[lane]] = op.weigh::<FMA>(chunk[lane], level);
-            }
+        for index in chunks.by_ref().take(FEW) {
+            let chunk = live.as_chunks().0[index];
+            let [weights, slopes] = weigh::<A, O, FMA>(chunk, level, op);
             let mut has_weight = [false; LANES];
             for lane in 0..LANES {
                 sums[0][lane] = sums[0][lane].add(weights[lane]);
                 sums[1][lane] = sums[1][lane].add(slopes[lane]);
                 has_weight[lane] = slopes[lane] > A::ZERO;
             }
-            live[count] = chunk;
-            count += usize::from(has_weight.contains(&true));
+            if has_weight.contains(&true) {
+                kept += keep(&mut live[kept..][..LANES], chunk, has_weight);
+            }
         }
         for (sum, lanes) in totals.iter_mut().zip(sums) {
             *sum += total(lanes);
         }
-        start += FEW;
     }
-    (totals, count)
+    // The last chunk is filled up with what has no weight.
+    live[kept..][..LANES].fill(A::NEG_INFINITY);
+    (totals, kept)
+}
+
+/// The lanes that are to be kept, one after the other, and how many they are.
+#[inline(always)]
+fn keep<A: Accumulator>(out: &mut [A], chunk: [A; LANES], is_kept: [bool; LANES]) -> usize {
+    if !is_kept.contains(&false) {
+        out.copy_from_slice(&chunk);
+        return LANES;
+    }
+    // Without a branch: which they are cannot be predicted.
+    let mut kept = 0;
+    for lane in 0..LANES {
+        out[kept] = chunk[lane];
+        kept += usize::from(is_kept[lane]);
+    }
+    kept
 }
 
 vectorized! {
@@ -256,30 +297,34 @@ where
 {
     let n = rows.len() / states.len();
     let rows = rows.chunks_exact(n).zip(out.chunks_exact_mut(n));
-    for ((row, out), &[max, high, low]) in rows.zip(states) {
-        let weights = |scores: [A; LANES]| {
-            let scores = all_below(scores, max);
-            let mut weights = [A::NAN; LANES];
-            for lane in 0..LANES {
-                [weights[lane], _] = op.weigh::<FMA>(scores[lane], [high, low]);
-            }
-            weights
-        };
-        if high.is_nan() {
-            for slot in out {
-                slot.put(A::NAN);
-            }
-            continue;
-        }
+    for ((row, out), state) in rows.zip(states) {
+        let state = state.map(|number| [number; LANES]);
         let block = Block::new(row);
         let (chunks, rest) = out.as_chunks_mut::<LANES>();
         for (out, &scores) in chunks.iter_mut().zip(block.chunks) {
-            S::put_all(out, &weights(scores));
+            S::put_all(out, &weights_of::<A, O, FMA>(scores, state, op));
         }
         if let Some(scores) = block.tail {
-            S::put_all(rest, &weights(scores)[..rest.len()]);
+            let weights = weights_of::<A, O, FMA>(scores, state, op);
+            S::put_all(rest, &weights[..rest.len()]);
         }
     }
+}
+
+/// NaN in a line that has none.
+#[inline(always)]
+fn weights_of<A, O, const FMA: bool>(scores: [A; LANES], state: LaneStates<A>, op: O) -> [A; LANES]
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let [mut weights, _] = weigh_scores::<A, O, FMA>(scores, state, op);
+    for lane in 0..LANES {
+        if state[1][lane].is_nan() {
+            weights[lane] = A::NAN;
+        }
+    }
+    weights
 }
 
 vectorized! {
@@ -302,12 +347,33 @@ where
     O: ThresholdOp<A>,
     S: Slot<A>,
 {
-    let (maxima, levels) = state.split_at(scores.len());
-    let (high, low) = levels.split_at(scores.len());
-    let level = high.iter().zip(low);
-    for (((out, &score), &max), (&high, &low)) in out.iter_mut().zip(scores).zip(maxima).zip(level)
-    {
-        let [weight, _] = op.weigh::<FMA>(below(score, max), [high, low]);
-        out.put(if high.is_nan() { high } else { weight });
+    let columns = scores.len();
+    for (tile, out) in out.chunks_mut(LANES).enumerate() {
+        let tile = tile * LANES;
+        let state = lane_states(state, columns, tile);
+        let scores = first_lanes(&scores[tile..]);
+        S::put_all(
+            out,
+            &weights_of::<A, O, FMA>(scores, state, op)[..out.len()],
+        );
+    }
+}
+
+/// Of the columns from one on, from what all have entry by entry.
+#[inline(always)]
+pub(super) fn lane_states<A: Accumulator, const ENTRIES: usize>(
+    state: &[A],
+    columns: usize,
+    first: usize,
+) -> [[A; LANES]; ENTRIES] {
+    std::array::from_fn(|entry| first_lanes(&state[entry * columns..][first..columns]))
+}
+
+/// The first values, and masks beyond them where they are few.
+#[inline(always)]
+pub(super) fn first_lanes<A: Accumulator>(values: &[A]) -> [A; LANES] {
+    match values.first_chunk() {
+        Some(lanes) => *lanes,
+        None => filled_up(values),
     }
 }

@@ -6,13 +6,16 @@ use multiversion::target::target_cfg_f;
 use super::{
     block::Block,
     narrow_columns::{state_of_columns, state_of_rows},
-    threshold::{State, THRESHOLD_STATE, ThresholdOp, all_below, below, gathered, in_two},
+    threshold::{
+        LaneStates, State, THRESHOLD_STATE, ThresholdOp, first_lanes, gathered, in_two,
+        lane_states, weigh_scores,
+    },
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
     plan::{TASK, TASK_ROWS},
     share::share,
-    simd::{LANES, fold, specialized, vectorized},
+    simd::{LANES, filled_up, fold, specialized, vectorized},
 };
 
 /// `rate * slope * (grad - mean)` of every line in the place of `grad`, with the mean under the slopes.
@@ -116,23 +119,19 @@ fn find_each_mean<A, O, const FMA: bool>(
     let n = rows.len() / states.len();
     let rows = rows.chunks_exact(n).zip(grad.chunks_exact(n));
     for (((row, grad), state), mean) in rows.zip(states).zip(means) {
-        let &[max, high, low] = state;
-        if high.is_nan() {
+        if state[1].is_nan() {
             *mean = mean_without_weights(row, grad);
             continue;
         }
         let (scores, upstream) = (Block::new(row), Block::new(grad));
         let scores = scores.chunks.iter().copied().chain(scores.tail);
         let upstream = upstream.chunks.iter().copied().chain(upstream.tail);
+        let state = state.map(|number| [number; LANES]);
         // In double precision: where one weight is nearly all, the gradient is a small difference.
         let (mut slopes, mut products) = ([0.0; LANES], [0.0; LANES]);
         for (scores, upstream) in scores.zip(upstream) {
-            let scores = all_below(scores, max);
-            let mut of_scores = [A::ZERO; LANES];
+            let [_, of_scores] = weigh_scores::<A, O, FMA>(scores, state, op);
             let mut has_slope = [false; LANES];
-            for lane in 0..LANES {
-                [_, of_scores[lane]] = op.weigh::<FMA>(scores[lane], [high, low]);
-            }
             for lane in 0..LANES {
                 has_slope[lane] = of_scores[lane] > A::ZERO;
             }
@@ -158,31 +157,39 @@ fn mean_without_weights<A: Accumulator>(row: &[A], grad: &[A]) -> [A; MEAN] {
     [if silent { A::ZERO } else { A::NAN }; MEAN]
 }
 
-/// The gradient of a score.
+/// The gradients of scores.
 #[inline(always)]
 fn less_mean<A, O, const FMA: bool>(
-    score: A,
-    upstream: A,
-    [max, high, low]: State<A>,
-    mean: [A; MEAN],
+    scores: [A; LANES],
+    upstream: [A; LANES],
+    state: LaneStates<A>,
+    mean: [[A; LANES]; MEAN],
     op: O,
     rate: A,
-) -> A
+) -> [A; LANES]
 where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    let [_, slope] = op.weigh::<FMA>(below(score, max), [high, low]);
-    let distance = upstream.sub(mean[0]).sub(mean[1]);
-    let gradient = slope.mul(rate).mul(distance);
-    let in_broken_line = high.is_nan() && score != A::NEG_INFINITY;
-    if in_broken_line {
-        mean[0]
-    } else if slope > A::ZERO {
-        gradient
-    } else {
-        A::ZERO
+    let [_, slopes] = weigh_scores::<A, O, FMA>(scores, state, op);
+    let mut gradient = [A::ZERO; LANES];
+    for lane in 0..LANES {
+        let distance = upstream[lane].sub(mean[0][lane]).sub(mean[1][lane]);
+        gradient[lane] = slopes[lane].mul(rate).mul(distance);
     }
+    // Not of what comes to a score without a weight, which may be infinite.
+    for lane in 0..LANES {
+        if slopes[lane] == A::ZERO {
+            gradient[lane] = A::ZERO;
+        }
+    }
+    for lane in 0..LANES {
+        let in_broken_line = state[1][lane].is_nan() && scores[lane] != A::NEG_INFINITY;
+        if in_broken_line {
+            gradient[lane] = mean[0][lane];
+        }
+    }
+    gradient
 }
 
 vectorized! {
@@ -216,9 +223,18 @@ fn less_mean_of_each<A, O, const FMA: bool>(
 {
     let n = rows.len() / states.len();
     let rows = rows.chunks_exact(n).zip(grad.chunks_exact_mut(n));
-    for (((row, grad), &state), &mean) in rows.zip(states).zip(means) {
-        for (grad, &score) in grad.iter_mut().zip(row) {
-            *grad = less_mean::<A, O, FMA>(score, *grad, state, mean, op, rate);
+    for (((row, grad), state), mean) in rows.zip(states).zip(means) {
+        let state = state.map(|number| [number; LANES]);
+        let mean = mean.map(|number| [number; LANES]);
+        let block = Block::new(row);
+        let (chunks, rest) = grad.as_chunks_mut::<LANES>();
+        for (grad, &scores) in chunks.iter_mut().zip(block.chunks) {
+            *grad = less_mean::<A, O, FMA>(scores, *grad, state, mean, op, rate);
+        }
+        if let Some(scores) = block.tail {
+            let upstream = filled_up(rest);
+            let gradient = less_mean::<A, O, FMA>(scores, upstream, state, mean, op, rate);
+            rest.copy_from_slice(&gradient[..rest.len()]);
         }
     }
 }
@@ -254,12 +270,12 @@ fn less_mean_of_row_of_columns<A, O, const FMA: bool>(
     O: ThresholdOp<A>,
 {
     let columns = scores.len();
-    let [maxima, high, low] = [0, 1, 2].map(|entry| &state[entry * columns..][..columns]);
-    let (first, second) = means.split_at(columns);
-    for column in 0..columns {
-        let state = [maxima[column], high[column], low[column]];
-        let mean = [first[column], second[column]];
-        let score = scores[column];
-        grad[column] = less_mean::<A, O, FMA>(score, grad[column], state, mean, op, rate);
+    for (tile, grad) in grad.chunks_mut(LANES).enumerate() {
+        let tile = tile * LANES;
+        let state = lane_states(state, columns, tile);
+        let mean = lane_states(means, columns, tile);
+        let scores = first_lanes(&scores[tile..]);
+        let gradient = less_mean::<A, O, FMA>(scores, first_lanes(grad), state, mean, op, rate);
+        grad.copy_from_slice(&gradient[..grad.len()]);
     }
 }
