@@ -19,12 +19,14 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         dim: usize,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        with_state::<B, C, _>(
+        unary_operator::<B, C, _>(
             logits,
-            (dim, weighting),
-            |logits, (dim, weighting)| B::soft_argmax(logits, dim, weighting),
-            |logits, (dim, weighting)| B::soft_argmax_forward(logits, dim, weighting),
-            |logits, state, grad, (dim, weighting)| {
+            |logits| B::soft_argmax(logits, dim, weighting),
+            |logits| {
+                let (index, state) = B::soft_argmax_forward(logits, dim, weighting);
+                (index, (state, dim, weighting))
+            },
+            |logits, (state, dim, weighting), grad| {
                 B::soft_argmax_backward(logits, state, grad, dim, weighting)
             },
         )
@@ -35,12 +37,14 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         dim: usize,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        with_state::<B, C, _>(
+        unary_operator::<B, C, _>(
             logits,
-            (dim, weighting),
-            |logits, (dim, weighting)| B::soft_argmax_moments(logits, dim, weighting),
-            |logits, (dim, weighting)| B::soft_argmax_moments_forward(logits, dim, weighting),
-            |logits, state, grad, (dim, weighting)| {
+            |logits| B::soft_argmax_moments(logits, dim, weighting),
+            |logits| {
+                let (moments, state) = B::soft_argmax_moments_forward(logits, dim, weighting);
+                (moments, (state, dim, weighting))
+            },
+            |logits, (state, dim, weighting), grad| {
                 B::soft_argmax_moments_backward(logits, state, grad, dim, weighting)
             },
         )
@@ -106,12 +110,14 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
     }
 
     fn entmax(logits: FloatTensor<Self>, dim: usize, alpha: f64, beta: f64) -> FloatTensor<Self> {
-        with_state::<B, C, _>(
+        unary_operator::<B, C, _>(
             logits,
-            (dim, alpha, beta),
-            |logits, (dim, alpha, beta)| B::entmax(logits, dim, alpha, beta),
-            |logits, (dim, alpha, beta)| B::entmax_forward(logits, dim, alpha, beta),
-            |logits, state, grad, (dim, alpha, beta)| {
+            |logits| B::entmax(logits, dim, alpha, beta),
+            |logits| {
+                let (weights, state) = B::entmax_forward(logits, dim, alpha, beta);
+                (weights, (state, dim, alpha, beta))
+            },
+            |logits, (state, dim, alpha, beta), grad| {
                 B::entmax_backward(logits, state, grad, dim, alpha, beta)
             },
         )
@@ -122,12 +128,14 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         covariance: bool,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        with_state::<B, C, _>(
+        unary_operator::<B, C, _>(
             heatmaps,
-            (covariance, weighting),
-            |maps, (covariance, weighting)| B::spatial_moments(maps, covariance, weighting),
-            |maps, (covariance, weighting)| B::spatial_moments_forward(maps, covariance, weighting),
-            |maps, state, grad, (covariance, weighting)| {
+            |maps| B::spatial_moments(maps, covariance, weighting),
+            |maps| {
+                let (moments, state) = B::spatial_moments_forward(maps, covariance, weighting);
+                (moments, (state, covariance, weighting))
+            },
+            |maps, (state, covariance, weighting), grad| {
                 B::spatial_moments_backward(maps, state, grad, covariance, weighting)
             },
         )
@@ -229,15 +237,9 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
                 B::sampled_one_hot_forward(logits, key, dim)
             });
         }
-        with_noise::<B, C, _>(
-            logits,
-            key,
-            (dim, estimator),
-            |logits, key, (dim, _)| B::sampled_one_hot_forward(logits, key, dim),
-            |logits, key, grad, (dim, estimator)| {
-                B::sampled_one_hot_backward(logits, key, grad, dim, estimator)
-            },
-        )
+        with_estimator::<B, C>(logits, key, dim, estimator, |logits, key| {
+            B::sampled_one_hot_forward(logits, key, dim)
+        })
     }
 
     fn gumbel_softmax(
@@ -246,16 +248,10 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         dim: usize,
         beta: f64,
     ) -> FloatTensor<Self> {
-        with_noise::<B, C, _>(
-            logits,
-            key,
-            (dim, beta),
-            |logits, key, (dim, beta)| B::gumbel_softmax(logits, key, dim, beta),
-            |logits, key, grad, (dim, beta)| {
-                let estimator = Estimator::GumbelSoftmax { beta };
-                B::sampled_one_hot_backward(logits, key, grad, dim, estimator)
-            },
-        )
+        let estimator = Estimator::GumbelSoftmax { beta };
+        with_estimator::<B, C>(logits, key, dim, estimator, |logits, key| {
+            B::gumbel_softmax(logits, key, dim, beta)
+        })
     }
 
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
@@ -284,30 +280,21 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
     }
 }
 
-/// The result of an operator, and its state.
-type Forward<B, P> = fn(FloatTensor<B>, P) -> (FloatTensor<B>, FloatTensor<B>);
+/// The gradient of an operator from its argument, what it keeps and the upstream gradient.
+type Gradient<B, K> = fn(FloatTensor<B>, K, FloatTensor<B>) -> FloatTensor<B>;
 
-/// The gradient of an operator from its argument, its state, the upstream gradient and its options.
-type Gradient<B, P> = fn(FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, P) -> FloatTensor<B>;
-
-/// An operator of one tensor, which keeps a state of every line for its gradient.
-fn with_state<B, C, P>(
+/// An operator of one tensor, whose tracked forward pass makes what it keeps for its gradient.
+fn unary_operator<B: Backend, C: CheckpointStrategy, K: Clone + Debug + Send + 'static>(
     argument: FloatTensor<Autodiff<B, C>>,
-    options: P,
-    without: fn(FloatTensor<B>, P) -> FloatTensor<B>,
-    forward: Forward<B, P>,
-    backward: Gradient<B, P>,
-) -> FloatTensor<Autodiff<B, C>>
-where
-    B: Backend,
-    C: CheckpointStrategy,
-    P: Copy + Debug + Send + 'static,
-{
+    untracked: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>,
+    tracked: impl FnOnce(FloatTensor<B>) -> (FloatTensor<B>, K),
+    backward: Gradient<B, K>,
+) -> FloatTensor<Autodiff<B, C>> {
     #[derive(Debug)]
-    struct WithState<P>(PhantomData<P>);
+    struct Unary<K>(PhantomData<K>);
 
-    impl<B: Backend, P: Copy + Debug + Send + 'static> Backward<B, 1> for WithState<P> {
-        type State = (NodeId, FloatTensor<B>, P, Gradient<B, P>);
+    impl<B: Backend, K: Clone + Debug + Send + 'static> Backward<B, 1> for Unary<K> {
+        type State = (NodeId, K, Gradient<B, K>);
 
         fn backward(
             self,
@@ -315,79 +302,60 @@ where
             grads: &mut Gradients,
             checkpointer: &mut Checkpointer,
         ) {
-            let (argument, state, options, backward) = ops.state;
+            let (argument, kept, backward) = ops.state;
             let argument = checkpointer.retrieve_node_output(argument);
             unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                backward(argument, state, grad, options)
+                backward(argument, kept, grad)
             });
         }
     }
 
-    match WithState(PhantomData::<P>)
+    match Unary(PhantomData::<K>)
         .prepare::<C>([argument.node()])
         .compute_bound()
         .stateful()
     {
         OpsKind::Tracked(mut prep) => {
             let id = prep.checkpoint(&argument);
-            let (result, state) = forward(argument.into_primitive(), options);
-            prep.finish((id, state, options, backward), result)
+            let (result, kept) = tracked(argument.into_primitive());
+            prep.finish((id, kept, backward), result)
         }
-        OpsKind::UnTracked(prep) => prep.finish(without(argument.into_primitive(), options)),
+        OpsKind::UnTracked(prep) => prep.finish(untracked(argument.into_primitive())),
     }
 }
 
-/// What a draw with the noise of a key makes of the logits.
-type Draw<B, P> = fn(FloatTensor<B>, IntTensor<B>, P) -> FloatTensor<B>;
+/// What `forward` makes of the logits, with the gradient of their softmax.
+fn with_softmax_gradient<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
+    logits: FloatTensor<Autodiff<B, C>>,
+    dim: usize,
+    beta: f64,
+    forward: impl Fn(FloatTensor<B>) -> FloatTensor<B>,
+) -> FloatTensor<Autodiff<B, C>> {
+    unary_operator::<B, C, _>(
+        logits,
+        &forward,
+        |logits| (forward(logits), (dim, beta)),
+        |logits, (dim, beta), grad| B::softmax_backward(logits, grad, dim, beta),
+    )
+}
 
-/// The gradient of a draw from the logits, the key, the upstream gradient and the options.
-type DrawGradient<B, P> = fn(FloatTensor<B>, IntTensor<B>, FloatTensor<B>, P) -> FloatTensor<B>;
-
-/// An operator that draws, and keeps its key, not its noise.
-fn with_noise<B, C, P>(
+/// What `forward` makes of the logits and the noise of a key, with the gradient of an estimator. The key is
+/// kept, and not the noise.
+fn with_estimator<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
     logits: FloatTensor<Autodiff<B, C>>,
     key: IntTensor<B>,
-    options: P,
-    forward: Draw<B, P>,
-    backward: DrawGradient<B, P>,
-) -> FloatTensor<Autodiff<B, C>>
-where
-    B: Backend,
-    C: CheckpointStrategy,
-    P: Copy + Debug + Send + 'static,
-{
-    #[derive(Debug)]
-    struct WithNoise<P>(PhantomData<P>);
-
-    impl<B: Backend, P: Copy + Debug + Send + 'static> Backward<B, 1> for WithNoise<P> {
-        type State = (NodeId, IntTensor<B>, P, DrawGradient<B, P>);
-
-        fn backward(
-            self,
-            ops: Ops<Self::State, 1>,
-            grads: &mut Gradients,
-            checkpointer: &mut Checkpointer,
-        ) {
-            let (logits, key, options, backward) = ops.state;
-            let logits = checkpointer.retrieve_node_output(logits);
-            unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                backward(logits, key, grad, options)
-            });
-        }
-    }
-
-    match WithNoise(PhantomData::<P>)
-        .prepare::<C>([logits.node()])
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(mut prep) => {
-            let id = prep.checkpoint(&logits);
-            let drawn = forward(logits.into_primitive(), key.clone(), options);
-            prep.finish((id, key, options, backward), drawn)
-        }
-        OpsKind::UnTracked(prep) => prep.finish(forward(logits.into_primitive(), key, options)),
-    }
+    dim: usize,
+    estimator: Estimator,
+    forward: impl Fn(FloatTensor<B>, IntTensor<B>) -> FloatTensor<B>,
+) -> FloatTensor<Autodiff<B, C>> {
+    unary_operator::<B, C, _>(
+        logits,
+        |logits| forward(logits, key.clone()),
+        |logits| (forward(logits, key.clone()), (key.clone(), dim, estimator)),
+        |logits, (key, dim, estimator), grad| {
+            B::sampled_one_hot_backward(logits, key, grad, dim, estimator)
+        },
+    )
 }
 
 /// What `forward` makes of the logits, with the upstream gradient for theirs.
@@ -415,44 +383,4 @@ fn identity<B: Backend, C: CheckpointStrategy>(
         .prepare::<C>([logits.node()])
         .compute_bound()
         .stateless(forward(logits.into_primitive()))
-}
-
-/// What `forward` makes of the logits, with the gradient of their softmax.
-fn with_softmax_gradient<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
-    logits: FloatTensor<Autodiff<B, C>>,
-    dim: usize,
-    beta: f64,
-    forward: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>,
-) -> FloatTensor<Autodiff<B, C>> {
-    #[derive(Debug)]
-    struct SoftmaxGradient;
-
-    impl<B: Backend + ArgmaxOps> Backward<B, 1> for SoftmaxGradient {
-        type State = (NodeId, usize, f64);
-
-        fn backward(
-            self,
-            ops: Ops<Self::State, 1>,
-            grads: &mut Gradients,
-            checkpointer: &mut Checkpointer,
-        ) {
-            let (logits, dim, beta) = ops.state;
-            let logits = checkpointer.retrieve_node_output(logits);
-            unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                B::softmax_backward(logits, grad, dim, beta)
-            });
-        }
-    }
-
-    match SoftmaxGradient
-        .prepare::<C>([logits.node()])
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(mut prep) => {
-            let id = prep.checkpoint(&logits);
-            prep.finish((id, dim, beta), forward(logits.into_primitive()))
-        }
-        OpsKind::UnTracked(prep) => prep.finish(forward(logits.into_primitive())),
-    }
 }
