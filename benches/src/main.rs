@@ -14,7 +14,7 @@
 //! What is compared, all in one run and sample by sample in turn, so that noise hits all alike:
 //!
 //! * *ours*: `burn_argmax::*`.
-//! * *composition*: what users write today ([`cases::naive`]). The official yardstick.
+//! * *composition*: what users write today ([`naive`]). The official yardstick.
 //! * *reference*: `burn_argmax::reference::*` (hidden): plain tensor operations too, but with the
 //!   semantics of ours (no overflow, centered sums, exact one-hots).
 //! * *limit*: the time that the machine needs to move the operator's least traffic ([`limits`]).
@@ -32,6 +32,7 @@ mod curve;
 mod limits;
 mod measure;
 mod memory;
+mod naive;
 mod plot;
 mod scaling;
 mod table;
