@@ -1,6 +1,6 @@
 //! What is run: operators, their variants, passes and shapes.
 
-use burn::tensor::{Device, Distribution, ElementConversion, Tensor};
+use burn::tensor::{Device, Distribution, ElementConversion, Tensor, activation::softmax};
 use burn_argmax::{Coordinates, Estimator, Noise, Surrogate, Weighting, losses, reference};
 use clap::ValueEnum;
 
