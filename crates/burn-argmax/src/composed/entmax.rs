@@ -52,6 +52,7 @@ pub fn entmax_forward<B: Backend>(
         level = B::float_add(level, step);
     }
     let (weights, _) = roots.weigh(level.clone());
+    let weights = shares::<B>(weights.clone(), weights, dim);
     let broken = is_nan::<B>(level.clone());
     let weights = B::float_mask_fill(
         weights,
@@ -87,6 +88,7 @@ pub fn entmax_backward<B: Backend>(
     };
     let grad = B::float_sub(grad.clone(), mean(grad));
     let grad = B::float_sub(grad.clone(), mean(grad));
+    let beta = beta.min(accumulator_max(grad.dtype()));
     let gradient = B::float_mul(B::float_mul_scalar(slopes, beta.into()), grad);
     let broken = B::bool_expand(broken, shape.clone());
     let gradient = B::float_mask_fill(gradient, broken, f32::NAN.into());
@@ -104,8 +106,17 @@ pub(super) fn slopes<B: Backend>(
 ) -> (FloatTensor<B>, BoolTensor<B>) {
     let [max, high, low] = [0, 1, 2].map(|entry| entry_of::<B>(state.clone(), dim, entry));
     let level = B::float_add(high, low);
-    let (_, slopes) = Roots::<B>::new(logits, max, alpha, beta).weigh(level.clone());
-    (slopes, is_nan::<B>(level))
+    let (weights, slopes) = Roots::<B>::new(logits, max, alpha, beta).weigh(level.clone());
+    (shares::<B>(slopes, weights, dim), is_nan::<B>(level))
+}
+
+/// Over the sum of the weights: near an alpha of 1 the rounding of the level is a large part of each.
+fn shares<B: Backend>(
+    values: FloatTensor<B>,
+    weights: FloatTensor<B>,
+    dim: usize,
+) -> FloatTensor<B> {
+    B::float_div(values, sum_dim::<B>(weights, dim))
 }
 
 /// The roots of weights, but for the level of their row.
@@ -157,7 +168,9 @@ impl<B: Backend> Roots<B> {
             let less = B::float_mask_fill(less, below.clone(), 0f32.into());
             B::float_exp(B::float_mul_scalar(B::float_log1p(less), exponent.into()))
         } else {
-            B::float_powf_scalar(positive.clone(), exponent.into())
+            // Not by a power: the exponent of one may be of single precision.
+            let log = B::float_log(positive.clone());
+            B::float_exp(B::float_mul_scalar(log, exponent.into()))
         };
         let slopes = B::float_div(weights.clone(), positive);
         (cleared(weights), cleared(slopes))

@@ -174,9 +174,12 @@ pub fn sampled_one_hot<B: Backend>(
     let of_bool = Dtypes::of::<B>(&logits.device()).bool;
     let infinite = B::float_is_inf(constant.clone(), of_bool);
     let blocked = B::bool_or(infinite, is_nan::<B>(constant.clone()));
+    let masked = is_mask::<B>(constant.clone());
     let of_softmax = |scores, beta| {
         let rows = softmax_rows::<B>(scores, dim, beta);
-        softmax_term::<B>(logits.clone(), blocked.clone(), &rows, dim)
+        let term = softmax_term::<B>(logits.clone(), blocked.clone(), &rows, dim);
+        // Also where scores were made of the whole of a row: a broken one has no masks left.
+        B::float_mask_fill(term, masked.clone(), 0f32.into())
     };
     let term = match estimator {
         Estimator::Identity => zero::<B>(logits.clone(), blocked),
@@ -286,8 +289,11 @@ pub fn entmax<B: Backend>(
         return weights;
     }
     let (slopes, broken) = entmax::slopes::<B>(constant.clone(), state, dim, alpha, beta);
-    let argmax = argmax::<B>(constant.clone(), dim);
-    let blocked = is_mask::<B>(constant);
+    let argmax = argmax::<B>(constant, dim);
+    // A mask has no slope, and nothing has one beyond the threshold.
+    let dtype = Dtypes::of::<B>(&slopes.device()).bool;
+    let blocked = B::float_equal_elem(slopes.clone(), 0f32.into(), dtype);
+    let beta = beta.min(accumulator_max(weights.dtype()));
     let scores = B::float_mul_scalar(zero::<B>(logits, blocked.clone()), beta.into());
     let slopes = finite::<B>(slopes);
     let shares = B::float_div(slopes.clone(), sum_dim::<B>(slopes.clone(), dim));

@@ -92,6 +92,8 @@ pub fn sampled_one_hot_backward<B: Backend + ArgmaxOps>(
     let dtype = grad.dtype();
     let [logits, grad] = [logits, grad].map(widen::<B>);
     let masked = is_mask::<B>(logits.clone());
+    // Where scores are made of the whole of a row, a broken one has no masks left.
+    let at_scores = |grad| B::float_mask_fill(grad, masked.clone(), 0f32.into());
     let gradient = match estimator {
         Estimator::Identity => grad,
         Estimator::Softmax { beta } => B::softmax_backward(logits, grad, dim, beta),
@@ -107,6 +109,7 @@ pub fn sampled_one_hot_backward<B: Backend + ArgmaxOps>(
         Estimator::GumbelRao { beta, samples } => {
             let drawn = B::sampled_one_hot_forward(logits.clone(), key.clone(), dim);
             let conditional = Conditional::<B>::new(logits, drawn, dim);
+            let grad = at_scores(grad);
             (1..=samples)
                 .map(|sample| {
                     let noise = B::noisy(conditional.zeros(), key.clone(), sample as u32);
@@ -120,7 +123,7 @@ pub fn sampled_one_hot_backward<B: Backend + ArgmaxOps>(
         Estimator::Gapped { beta, gap } => {
             let drawn = B::sampled_one_hot_forward(logits.clone(), key, dim);
             let scores = gapped::<B>(logits, drawn, dim, gap);
-            B::softmax_backward(scores, grad, dim, beta)
+            B::softmax_backward(scores, at_scores(grad), dim, beta)
         }
     };
     // In a row of masks only, what is made of the scores are none.
@@ -182,8 +185,9 @@ impl<B: Backend> Conditional<B> {
         B::float_zeros(like.shape(), &like.device(), like.dtype().into())
     }
 
-    /// With independent exponential variables `e`, of which Gumbel variables are the logarithms, negated, about the logarithm of the sum of all: that of the drawn
-    /// entry is `-ln e_i`, and each other `ln p_j - ln(e_j + p_j e_i)`, which is below.
+    /// With independent exponential variables `e`, of which Gumbel variables are the logarithms, negated, and
+    /// about the logarithm of the sum of all: the score of the drawn entry is `-ln e_i`, and each other
+    /// `ln p_j - ln(e_j + p_j e_i)`, which is below.
     pub(super) fn scores(&self, gumbels: FloatTensor<B>) -> FloatTensor<B> {
         let variables = B::float_exp(B::float_neg(gumbels));
         let product = B::float_mul(self.drawn.clone(), variables.clone());

@@ -45,6 +45,17 @@ pub(crate) const MAPPED_ROWS: usize = 4;
 /// Elements of every column of a task that maps them, at least.
 pub(crate) const TASK_ROWS: usize = 16;
 
+/// Columns of a tile whose thresholds are found together: all that is in reach is kept for them.
+pub(crate) const THRESHOLD_TILE: usize = 128;
+
+/// Steps to a threshold, at most. Rounding may keep the sum of the weights from 1; each step but the last few
+/// gets much nearer.
+pub(crate) const THRESHOLD_STEPS: usize = 50;
+
+/// Vectors of weights that are summed in the accumulator's precision, before they are added to sums in
+/// double precision.
+pub(crate) const THRESHOLD_BLOCK: usize = 32;
+
 /// Elements of a line up to which every index is exact in single precision.
 pub(crate) const EXACT_INDICES: usize = 1 << 24;
 

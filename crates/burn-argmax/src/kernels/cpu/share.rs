@@ -1,6 +1,6 @@
 //! How work is shared between threads.
 
-use std::{collections::VecDeque, mem::MaybeUninit, sync::Mutex};
+use std::{mem::MaybeUninit, ops::Range, sync::Mutex};
 
 use rayon::prelude::*;
 
@@ -22,26 +22,40 @@ pub(crate) fn share<T: Send>(
     if elements < PARALLEL || rayon::current_num_threads() == 1 {
         return tasks.for_each(work);
     }
-    let tasks: Vec<T> = tasks.collect();
-    let threads = rayon::current_num_threads().min(tasks.len());
-    let region = tasks.len().div_ceil(threads);
+    let tasks: Vec<Mutex<Option<T>>> = tasks.map(|task| Mutex::new(Some(task))).collect();
     // Small tasks are taken many at a time.
     let batch = (tasks.len() * TASK / elements).max(1);
-    let mut tasks = tasks.into_iter();
-    let regions: Vec<Mutex<VecDeque<T>>> = (0..threads)
-        .map(|_| Mutex::new(tasks.by_ref().take(region).collect()))
+    share_indices(tasks.len(), batch, &|index| {
+        let task = tasks[index]
+            .lock()
+            .expect("to take a task cannot panic")
+            .take();
+        work(task.expect("each is taken once"));
+    });
+}
+
+/// Does tasks by their index, so many at a time. It is compiled once, and not again for each kind of task.
+fn share_indices(count: usize, batch: usize, work: &(dyn Fn(usize) + Sync)) {
+    let threads = rayon::current_num_threads().min(count);
+    let region = count.div_ceil(threads);
+    let regions: Vec<Mutex<Range<usize>>> = (0..threads)
+        .map(|thread| Mutex::new(count.min(thread * region)..count.min((thread + 1) * region)))
         .collect();
 
     let take = |thread: usize, region: usize| {
-        let mut tasks = regions[region].lock().expect("to take a task cannot panic");
-        let left = tasks.len();
-        let taken = batch.min(left);
+        let mut left = regions[region].lock().expect("to take a task cannot panic");
+        let taken = batch.min(left.len());
         let range = if region == thread {
-            0..taken
+            left.start..left.start + taken
         } else {
-            left - taken..left
+            left.end - taken..left.end
         };
-        tasks.drain(range).collect::<Vec<T>>()
+        *left = if region == thread {
+            range.end..left.end
+        } else {
+            left.start..range.start
+        };
+        range
     };
     let help = |thread: usize| {
         for region in (thread..threads).chain(0..thread) {
@@ -50,7 +64,7 @@ pub(crate) fn share<T: Send>(
                 if tasks.is_empty() {
                     break;
                 }
-                tasks.into_iter().for_each(&work);
+                tasks.for_each(work);
             }
         }
     };

@@ -152,4 +152,9 @@ impl<A: Accumulator, P: Raise<A>> ThresholdOp<A> for Entmax<A, P> {
         let less = -f64::exp_m1(-weights.ln() / self.exponent);
         weights * less / slopes
     }
+
+    fn reach(self) -> A {
+        // With the rounding of the rate, and of the distance times it.
+        A::from_f64(1.00001 / self.rate[0].to_f64())
+    }
 }

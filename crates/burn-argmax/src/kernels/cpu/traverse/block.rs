@@ -69,7 +69,7 @@ pub(crate) fn nan_or_peak_of<T: Element>(values: &[T]) -> (T::Accumulator, usize
 }
 
 #[inline(always)]
-fn mark_nan<A: Accumulator>(nan: &mut [bool; LANES], values: [A; LANES]) {
+pub(super) fn mark_nan<A: Accumulator>(nan: &mut [bool; LANES], values: [A; LANES]) {
     for (nan, value) in nan.iter_mut().zip(values) {
         *nan |= value.is_nan();
     }

@@ -19,6 +19,7 @@ mod reduce;
 mod reduce_map;
 mod rows;
 mod threshold;
+mod threshold_columns;
 mod threshold_gradient;
 mod transposed_rows;
 mod window;

@@ -8,11 +8,13 @@ use super::{
     block::{Block, nan_or_peak_of},
     narrow_columns::state_of_columns,
     peaks::fill_columns,
+    threshold_columns::find_thresholds_of_columns,
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
+    plan::{BLOCK, THRESHOLD_BLOCK, THRESHOLD_STEPS, THRESHOLD_TILE},
     share::{filled, share},
-    simd::{LANES, filled_up, larger, specialized, total, vectorized},
+    simd::{LANES, each_marked, filled_up, larger, specialized, total, vectorized},
 };
 
 /// Numbers of the state of a line: its maximum, and the level of that above the threshold in two parts.
@@ -30,28 +32,17 @@ pub(crate) trait ThresholdOp<A: Accumulator>: Copy + Sync {
 
     /// How much the level has to fall, from the sums of the weights and of the slopes.
     fn step(self, sums: [f64; 2]) -> f64;
+
+    /// What is as far below the maximum weighs nothing, wherever the threshold is.
+    fn reach(self) -> A;
 }
 
 /// The states of lines side by side, which may all be one and the same.
 pub(super) type LaneStates<A> = [[A; LANES]; THRESHOLD_STATE];
 
-/// Weights and slopes of the next scores of lines with these states.
-#[inline(always)]
-pub(super) fn weigh_scores<A, O, const FMA: bool>(
-    scores: [A; LANES],
-    [max, high, low]: LaneStates<A>,
-    op: O,
-) -> [[A; LANES]; 2]
-where
-    A: Accumulator,
-    O: ThresholdOp<A>,
-{
-    weigh::<A, O, FMA>(below(scores, max), [high, low], op)
-}
-
 /// How far scores are below the maximum of their line: finite but at a mask.
 #[inline(always)]
-fn below<A: Accumulator>(scores: [A; LANES], max: [A; LANES]) -> [A; LANES] {
+pub(super) fn below<A: Accumulator>(scores: [A; LANES], max: [A; LANES]) -> [A; LANES] {
     // One condition a loop.
     let mut distances = [A::ZERO; LANES];
     for lane in 0..LANES {
@@ -65,8 +56,18 @@ fn below<A: Accumulator>(scores: [A; LANES], max: [A; LANES]) -> [A; LANES] {
     distances
 }
 
+/// Which of them may weigh something. A NaN may.
 #[inline(always)]
-fn weigh<A, O, const FMA: bool>(
+pub(super) fn within_reach<A: Accumulator>(below: [A; LANES], reach: A) -> [bool; LANES] {
+    let mut is_far = [false; LANES];
+    for lane in 0..LANES {
+        is_far[lane] = below[lane] <= A::ZERO.sub(reach);
+    }
+    is_far.map(|is_far| !is_far)
+}
+
+#[inline(always)]
+pub(super) fn weigh<A, O, const FMA: bool>(
     below: [A; LANES],
     [high, low]: [[A; LANES]; 2],
     op: O,
@@ -117,12 +118,12 @@ where
     }
     let tasks = states.chunks_mut(inner).enumerate();
     let tasks = tasks.flat_map(|(table, states)| {
-        let tiles = states.chunks_mut(LANES).enumerate();
-        tiles.map(move |(tile, states)| (table, tile * LANES, states))
+        let tiles = states.chunks_mut(THRESHOLD_TILE).enumerate();
+        tiles.map(move |(tile, states)| (table, tile * THRESHOLD_TILE, states))
     });
     share(tasks, values.len(), |(table, first, states)| {
         let table = &values[table * lines.table()..][..lines.table()];
-        find_thresholds(&gathered(table, lines, first, states.len()), states, op);
+        find_thresholds_of_columns(table, inner, first, states, op);
     });
     let states = state_of_columns(states.into_flattened(), lines, THRESHOLD_STATE);
     let fill = |out: &mut [_], values: &[A], table: usize, _| {
@@ -132,22 +133,6 @@ where
     // SAFETY: `map_columns` writes every element.
     let mapped = unsafe { fill_columns(values, lines, fill) };
     (mapped, states)
-}
-
-/// Some columns of a table, one after the other.
-pub(super) fn gathered<A: Accumulator>(
-    table: &[A],
-    lines: Lines,
-    first: usize,
-    columns: usize,
-) -> Vec<A> {
-    let mut rows = vec![A::ZERO; columns * lines.n];
-    for (index, row) in table.chunks_exact(lines.inner).enumerate() {
-        for (column, value) in row[first..][..columns].iter().enumerate() {
-            rows[column * lines.n + index] = *value;
-        }
-    }
-    rows
 }
 
 vectorized! {
@@ -169,9 +154,10 @@ where
     O: ThresholdOp<A>,
 {
     let n = rows.len() / states.len();
-    let mut live = vec![A::ZERO; (n.div_ceil(LANES) + 1) * LANES];
+    let mut live = [0, 1].map(|_| vec![A::ZERO; (n.div_ceil(LANES) + 1) * LANES]);
     for (row, state) in rows.chunks_exact(n).zip(states) {
-        let (max, _) = nan_or_peak_of(row);
+        let peaks = row.chunks(BLOCK).map(|block| nan_or_peak_of(block).0);
+        let max = peaks.fold(A::NEG_INFINITY, nan_or_larger);
         *state = if max.sub(max) == A::ZERO {
             threshold::<A, O, FMA>(row, max, &mut live, op)
         } else {
@@ -180,31 +166,50 @@ where
     }
 }
 
-/// The state of a row with a finite maximum. There is room for the row and one chunk more.
 #[inline(always)]
-fn threshold<A, O, const FMA: bool>(row: &[A], max: A, live: &mut [A], op: O) -> State<A>
+fn nan_or_larger<A: Accumulator>(a: A, b: A) -> A {
+    if b > a || b.is_nan() { b } else { a }
+}
+
+/// The state of a row with a finite maximum. In both there is room for the row and one chunk more.
+#[inline(always)]
+fn threshold<A, O, const FMA: bool>(
+    row: &[A],
+    max: A,
+    [live, spare]: &mut [Vec<A>; 2],
+    op: O,
+) -> State<A>
 where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    /// Rounding may keep the sum of the weights from 1; each step but the last few gets much nearer.
-    const STEPS: usize = 50;
-
     let block = Block::new(row);
-    let chunks = block.chunks.iter().copied().chain(block.tail);
-    let (places, _) = live.as_chunks_mut();
-    for (place, scores) in places.iter_mut().zip(chunks) {
-        *place = below(scores, [max; LANES]);
-    }
-    let mut count = row.len();
+    let chunks = || {
+        let scores = block.chunks.iter().copied().chain(block.tail);
+        scores.map(|scores| below(scores, [max; LANES]))
+    };
     let mut level = 1.0;
-    for _ in 0..STEPS {
-        let sums;
-        (sums, count) = weigh_live::<A, O, FMA>(live, count, in_two(level), op);
+    let mut count = 0;
+    for step in 0..THRESHOLD_STEPS {
+        let mut kept = 0;
+        let mut keep = |below, is_near| kept += keep(&mut spare[kept..][..LANES], below, is_near);
+        let sums = match step {
+            // The first step is the longest: most of what is near now is not, after it.
+            0 => weigh_chunks::<A, O, FMA>(chunks(), level, op, |_, _| ()),
+            1 => weigh_chunks::<A, O, FMA>(chunks(), level, op, keep),
+            _ => {
+                let chunks = live[..count].as_chunks().0.iter().copied();
+                weigh_chunks::<A, O, FMA>(chunks, level, op, &mut keep)
+            }
+        };
         level -= op.step(sums);
         if sums[0] - 1.0 <= A::FROM_ONE {
             break;
         }
+        // The last chunk is filled up with what has no weight.
+        spare[kept..][..LANES].fill(A::NEG_INFINITY);
+        count = kept.next_multiple_of(LANES);
+        std::mem::swap(live, spare);
     }
     let [high, low] = in_two(level);
     [max, high, low]
@@ -216,48 +221,45 @@ pub(super) fn in_two<A: Accumulator>(value: f64) -> [A; 2] {
     [high, A::from_f64(value - high.to_f64())]
 }
 
-/// The sums of weights and slopes over so many entries, of which those that have a weight are moved to the
-/// front, and counted.
+/// The sums of weights and slopes. What may have any is kept.
 #[inline(always)]
-fn weigh_live<A, O, const FMA: bool>(
-    live: &mut [A],
-    count: usize,
-    level: [A; 2],
+fn weigh_chunks<A, O, const FMA: bool>(
+    chunks: impl Iterator<Item = [A; LANES]>,
+    level: f64,
     op: O,
-) -> ([f64; 2], usize)
+    mut keep: impl FnMut([A; LANES], [bool; LANES]),
+) -> [f64; 2]
 where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    /// Chunks that are summed in the accumulator's precision.
-    const FEW: usize = 32;
-
-    let level = level.map(|level| [level; LANES]);
+    let [high, low] = in_two(level);
+    let reach = op.reach().mul(high);
+    let level = [[high; LANES], [low; LANES]];
     let mut totals = [0.0; 2];
-    let mut kept = 0;
-    let mut chunks = 0..count.div_ceil(LANES);
-    while !chunks.is_empty() {
-        let mut sums = [[A::ZERO; LANES]; 2];
-        for index in chunks.by_ref().take(FEW) {
-            let chunk = live.as_chunks().0[index];
-            let [weights, slopes] = weigh::<A, O, FMA>(chunk, level, op);
-            let mut has_weight = [false; LANES];
-            for lane in 0..LANES {
-                sums[0][lane] = sums[0][lane].add(weights[lane]);
-                sums[1][lane] = sums[1][lane].add(slopes[lane]);
-                has_weight[lane] = slopes[lane] > A::ZERO;
-            }
-            if has_weight.contains(&true) {
-                kept += keep(&mut live[kept..][..LANES], chunk, has_weight);
-            }
+    let mut sums = [[A::ZERO; LANES]; 2];
+    let mut left = THRESHOLD_BLOCK;
+    for below in chunks {
+        let is_near = within_reach(below, reach);
+        if !is_near.contains(&true) {
+            continue;
         }
-        for (sum, lanes) in totals.iter_mut().zip(sums) {
-            *sum += total(lanes);
+        let [weights, slopes] = weigh::<A, O, FMA>(below, level, op);
+        for lane in 0..LANES {
+            sums[0][lane] = sums[0][lane].add(weights[lane]);
+            sums[1][lane] = sums[1][lane].add(slopes[lane]);
+        }
+        keep(below, is_near);
+        left -= 1;
+        if left == 0 {
+            for (total_of, lanes) in totals.iter_mut().zip(&mut sums) {
+                *total_of += total(*lanes);
+                *lanes = [A::ZERO; LANES];
+            }
+            left = THRESHOLD_BLOCK;
         }
     }
-    // The last chunk is filled up with what has no weight.
-    live[kept..][..LANES].fill(A::NEG_INFINITY);
-    (totals, kept)
+    [0, 1].map(|of| totals[of] + total(sums[of]))
 }
 
 /// The lanes that are to be kept, one after the other, and how many they are.
@@ -267,12 +269,11 @@ fn keep<A: Accumulator>(out: &mut [A], chunk: [A; LANES], is_kept: [bool; LANES]
         out.copy_from_slice(&chunk);
         return LANES;
     }
-    // Without a branch: which they are cannot be predicted.
     let mut kept = 0;
-    for lane in 0..LANES {
+    each_marked(is_kept, |lane| {
         out[kept] = chunk[lane];
-        kept += usize::from(is_kept[lane]);
-    }
+        kept += 1;
+    });
     kept
 }
 
@@ -318,9 +319,19 @@ where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    let [mut weights, _] = weigh_scores::<A, O, FMA>(scores, state, op);
+    let [max, high, low] = state;
+    let mut is_broken = [false; LANES];
     for lane in 0..LANES {
-        if state[1][lane].is_nan() {
+        is_broken[lane] = high[lane].is_nan();
+    }
+    let distances = below(scores, max);
+    let is_near = within_reach(distances, op.reach());
+    if !is_near.contains(&true) && !is_broken.contains(&true) {
+        return [A::ZERO; LANES];
+    }
+    let [mut weights, _] = weigh::<A, O, FMA>(distances, [high, low], op);
+    for lane in 0..LANES {
+        if is_broken[lane] {
             weights[lane] = A::NAN;
         }
     }

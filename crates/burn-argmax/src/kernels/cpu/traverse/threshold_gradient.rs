@@ -7,13 +7,13 @@ use super::{
     block::Block,
     narrow_columns::{state_of_columns, state_of_rows},
     threshold::{
-        LaneStates, State, THRESHOLD_STATE, ThresholdOp, first_lanes, gathered, in_two,
-        lane_states, weigh_scores,
+        LaneStates, State, THRESHOLD_STATE, ThresholdOp, below, first_lanes, in_two, lane_states,
+        weigh, within_reach,
     },
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
-    plan::{TASK, TASK_ROWS},
+    plan::{TASK, TASK_ROWS, THRESHOLD_TILE},
     share::share,
     simd::{LANES, filled_up, fold, specialized, vectorized},
 };
@@ -35,9 +35,9 @@ pub(crate) fn less_mean_above_threshold<A, O>(
     check_length("grad", grad.len(), lines.elements());
     let Lines { n, inner, .. } = lines;
     let rate = A::from_f64(rate.min(A::LARGEST.to_f64()));
-    let rows = state_of_rows(state, lines, THRESHOLD_STATE);
-    let (states, _) = rows.as_chunks::<THRESHOLD_STATE>();
     if inner < LANES {
+        let rows = state_of_rows(state, lines, THRESHOLD_STATE);
+        let (states, _) = rows.as_chunks::<THRESHOLD_STATE>();
         let block = lines.in_a_task() * n;
         let tasks = grad
             .chunks_mut(block)
@@ -55,17 +55,15 @@ pub(crate) fn less_mean_above_threshold<A, O>(
     let mut means = vec![[A::ZERO; MEAN]; lines.count()];
     let tasks = means.chunks_mut(inner).enumerate();
     let tasks = tasks.flat_map(|(table, means)| {
-        let tiles = means.chunks_mut(LANES).enumerate();
-        tiles.map(move |(tile, means)| (table, tile * LANES, means))
+        let tiles = means.chunks_mut(THRESHOLD_TILE).enumerate();
+        tiles.map(move |(tile, means)| (table, tile * THRESHOLD_TILE, means))
     });
     let upstream = &*grad;
     share(tasks, values.len(), |(table, first, means)| {
-        let states = &states[table * inner + first..][..means.len()];
-        let [values, grad] = [values, upstream].map(|values| {
-            let table = &values[table * lines.table()..][..lines.table()];
-            gathered(table, lines, first, means.len())
-        });
-        find_means(&values, &grad, states, means, op);
+        let state = &state[table * THRESHOLD_STATE * inner..][..THRESHOLD_STATE * inner];
+        let [values, grad] =
+            [values, upstream].map(|values| &values[table * lines.table()..][..lines.table()]);
+        find_means_of_columns(values, grad, inner, first, state, means, op);
     });
     let means = state_of_columns(means.into_flattened(), lines, MEAN);
     let rows = TASK_ROWS.max(TASK.div_ceil(inner));
@@ -130,22 +128,106 @@ fn find_each_mean<A, O, const FMA: bool>(
         // In double precision: where one weight is nearly all, the gradient is a small difference.
         let (mut slopes, mut products) = ([0.0; LANES], [0.0; LANES]);
         for (scores, upstream) in scores.zip(upstream) {
-            let [_, of_scores] = weigh_scores::<A, O, FMA>(scores, state, op);
-            let mut has_slope = [false; LANES];
-            for lane in 0..LANES {
-                has_slope[lane] = of_scores[lane] > A::ZERO;
-            }
-            if has_slope.contains(&true) {
-                for lane in 0..LANES {
-                    let slope = of_scores[lane].to_f64();
-                    let product = slope * upstream[lane].to_f64();
-                    slopes[lane] += slope;
-                    products[lane] += if has_slope[lane] { product } else { 0.0 };
-                }
-            }
+            let of_scores = slopes_of::<A, O, FMA>(scores, state, op);
+            add_products(of_scores, upstream, &mut slopes, &mut products);
         }
         let [slopes, products] = [slopes, products].map(|lanes| fold(lanes, |a, b| a + b));
         *mean = in_two(products / slopes);
+    }
+}
+
+/// The slopes of weights, if any has one.
+#[inline(always)]
+fn slopes_of<A, O, const FMA: bool>(
+    scores: [A; LANES],
+    [max, high, low]: LaneStates<A>,
+    op: O,
+) -> Option<[A; LANES]>
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let distances = below(scores, max);
+    if !within_reach(distances, op.reach()).contains(&true) {
+        return None;
+    }
+    let [_, slopes] = weigh::<A, O, FMA>(distances, [high, low], op);
+    Some(slopes)
+}
+
+/// Adds the slopes, and their products with what comes upstream, to sums.
+#[inline(always)]
+fn add_products<A: Accumulator>(
+    of_scores: Option<[A; LANES]>,
+    upstream: [A; LANES],
+    slopes: &mut [f64; LANES],
+    products: &mut [f64; LANES],
+) {
+    let Some(of_scores) = of_scores else { return };
+    for lane in 0..LANES {
+        let slope = of_scores[lane].to_f64();
+        let product = slope * upstream[lane].to_f64();
+        slopes[lane] += slope;
+        // What comes to a score without a weight may be infinite.
+        products[lane] += if slope > 0.0 { product } else { 0.0 };
+    }
+}
+
+vectorized! {
+    /// The means of the columns of a table from one on, whose state is entry by entry.
+    fn find_means_of_columns<A, O>(
+        values: &[A],
+        grad: &[A],
+        inner: usize,
+        first: usize,
+        state: &[A],
+        means: &mut [[A; MEAN]],
+        op: O,
+    ) where
+        A: Accumulator,
+        O: ThresholdOp<A>,
+    {
+        let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+        specialized!(fma, find_mean_of_each_column::<A, O>(values, grad, inner, first, state, means, op));
+    }
+}
+
+#[inline(always)]
+fn find_mean_of_each_column<A, O, const FMA: bool>(
+    values: &[A],
+    grad: &[A],
+    inner: usize,
+    first: usize,
+    state: &[A],
+    means: &mut [[A; MEAN]],
+    op: O,
+) where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let columns = means.len();
+    let mut sums = vec![[[0.0; LANES]; 2]; columns.div_ceil(LANES)];
+    for (row, grad) in values.chunks_exact(inner).zip(grad.chunks_exact(inner)) {
+        let row = row[first..][..columns].chunks(LANES);
+        let row = row.zip(grad[first..][..columns].chunks(LANES)).enumerate();
+        for (group, (scores, upstream)) in row {
+            let state = lane_states(state, inner, first + group * LANES);
+            let of_scores = slopes_of::<A, O, FMA>(first_lanes(scores), state, op);
+            let [slopes, products] = &mut sums[group];
+            add_products(of_scores, first_lanes(upstream), slopes, products);
+        }
+    }
+    for (column, mean) in means.iter_mut().enumerate() {
+        *mean = if state[inner + first + column].is_nan() {
+            let [row, grad] = [values, grad].map(|values| {
+                let column = values[first + column..].iter().step_by(inner);
+                column.copied().collect::<Vec<_>>()
+            });
+            mean_without_weights(&row, &grad)
+        } else {
+            let [slopes, products] = sums[column / LANES].map(|lanes| lanes[column % LANES]);
+            in_two(products / slopes)
+        };
     }
 }
 
@@ -171,8 +253,10 @@ where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    let [_, slopes] = weigh_scores::<A, O, FMA>(scores, state, op);
     let mut gradient = [A::ZERO; LANES];
+    let Some(slopes) = slopes_of::<A, O, FMA>(scores, state, op) else {
+        return gradient;
+    };
     for lane in 0..LANES {
         let distance = upstream[lane].sub(mean[0][lane]).sub(mean[1][lane]);
         gradient[lane] = slopes[lane].mul(rate).mul(distance);
