@@ -13,6 +13,7 @@ pub mod gradient;
 pub mod oracle;
 pub mod oracle_entmax;
 pub mod oracle_noise;
+pub mod oracle_refine;
 pub mod oracle_spatial;
 pub mod oracle_weighting;
 pub mod rounding;

@@ -6,8 +6,10 @@ use std::sync::Mutex;
 
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, Surrogate, Weighting, losses, nn::SoftArgmaxConfig, sign_one_hot, soft_argmax,
-    soft_argmin, soft_argmin_over, spatial_soft_argmax, straight_through_one_hot,
+    Coordinates, Estimator, Noise, Surrogate, Weighting, entmax, gaussian_bins, gumbel_softmax,
+    losses, nn::SoftArgmaxConfig, refined_argmax, sampled_argmax, sampled_one_hot, sign_one_hot,
+    soft_argmax, soft_argmin, soft_argmin_over, softmax, spatial_soft_argmax,
+    straight_through_argmax, straight_through_one_hot, two_hot,
 };
 
 static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -15,7 +17,7 @@ static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 #[test]
 fn is_that_of_the_caller() {
     let x = || Tensor::<2>::zeros([2, 3], &Device::flex());
-    let calls: [fn(Tensor<2>); 11] = [
+    let calls: [fn(Tensor<2>); 23] = [
         |x| drop(soft_argmax(x, 2, 1.0)),
         |x| drop(soft_argmin(x, 1, -1.0)),
         |x| {
@@ -49,6 +51,18 @@ fn is_that_of_the_caller() {
                 Coordinates::Index,
             ))
         },
+        |x| drop(softmax(x, 2, 1.0)),
+        |x| drop(entmax(x, 1, 3.0, 1.0)),
+        |x| drop(sampled_one_hot(x, 2, Estimator::Identity, Noise::Seed(1))),
+        |x| drop(sampled_argmax(x, 2, Noise::Seed(1))),
+        |x| drop(gumbel_softmax(x, 1, -1.0, Noise::Seed(1))),
+        |x| drop(straight_through_argmax(x, 1, -1.0)),
+        |x| drop(refined_argmax(x, 2)),
+        |x| drop(two_hot(x, 1, 4)),
+        |x| drop(gaussian_bins(x.slice([0..2, 0..1]), 1, 4, -1.0)),
+        |x| drop(losses::histogram_loss(x.clone(), x.slice([0..1, 0..3]), 1)),
+        |x| drop(losses::expected_distance_loss(x.clone(), x, 1, 1.0)),
+        |x| drop(losses::entmax_loss(x.clone(), x.int(), 1, 1.5)),
         |x| {
             drop(
                 SoftArgmaxConfig::new()
@@ -68,7 +82,7 @@ fn is_that_of_the_caller() {
     }));
     let results = calls.map(|call| catch_unwind(|| call(x())).is_err());
     set_hook(hook);
-    assert_eq!(results, [true; 11]);
+    assert_eq!(results, [true; 23]);
     let files = FILES.lock().expect("no panic while it was held");
     assert!(
         files.iter().all(|at| at.ends_with("location.rs")),

@@ -6,11 +6,15 @@ use burn::tensor::{
     quantization::{QuantScheme, QuantStore},
 };
 use burn_argmax::{
-    Coordinates, Surrogate, Weighting, losses,
-    nn::{SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
-    render_gaussian, sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
-    soft_argmin_over, spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax,
-    straight_through_one_hot,
+    Coordinates, Estimator, Noise, Surrogate, Weighting, entmax, gaussian_bins, gumbel_softmax,
+    losses,
+    nn::{
+        SampledOneHotConfig, SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig,
+    },
+    refined_argmax, refined_spatial_argmax, render_gaussian, sampled_argmax, sampled_one_hot,
+    sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
+    soft_argmin_over, softmax, spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax,
+    straight_through_argmax, straight_through_one_hot, straight_through_spatial_argmax, two_hot,
 };
 use burn_argmax_tests::{
     check::assert_exact,
@@ -35,6 +39,11 @@ fn agree<const D: usize, const R: usize>(shape: [usize; D], operators: &[Named<D
         let want = values(operator(x.clone().dequantize()));
         assert_exact(&values(operator(x)), &want);
     }
+}
+
+/// The first entry of each row.
+fn first(x: Tensor<2>) -> Tensor<2> {
+    x.slice([0..6, 0..1])
 }
 
 #[test]
@@ -69,6 +78,41 @@ fn lines() {
                 straight_through_one_hot(x, 1, Surrogate::Identity)
             }),
             ("sign_one_hot", |x| sign_one_hot(x, 1)),
+            ("softmax", |x| softmax(x, 1, 2.0)),
+            ("entmax", |x| entmax(x, 1, 1.5, 2.0)),
+            ("entmax weights", |x| {
+                soft_argmax(x, 1, Weighting::entmax(1.5, 2.0))
+            }),
+            ("straight_through_argmax", |x| {
+                straight_through_argmax(x, 1, 1.0)
+            }),
+            ("refined_argmax", |x| refined_argmax(x, 1)),
+            ("sampled_one_hot", |x| {
+                sampled_one_hot(x, 1, Estimator::ReinMax { beta: 1.0 }, Noise::Seed(1))
+            }),
+            ("sampled_argmax", |x| {
+                sampled_argmax(x, 1, Noise::Seed(2)).float()
+            }),
+            ("gumbel_softmax", |x| {
+                gumbel_softmax(x, 1, 2.0, Noise::Seed(3))
+            }),
+            ("two_hot", |x| two_hot(first(x), 1, 7)),
+            ("gaussian_bins", |x| gaussian_bins(first(x), 1, 7, 0.75)),
+            ("histogram_loss", |x| {
+                losses::histogram_loss(x.clone(), x, 1)
+            }),
+            ("expected_distance_loss", |x| {
+                losses::expected_distance_loss(x.clone(), first(x), 1, 1.0)
+            }),
+            ("entmax_loss", |x| {
+                let target = Tensor::zeros([6, 1], &x.device());
+                losses::entmax_loss(x, target, 1, 1.5)
+            }),
+            ("SampledOneHot", |x| {
+                SampledOneHotConfig::new(Estimator::Identity)
+                    .init()
+                    .forward(x)
+            }),
             ("SoftArgmax", |x| {
                 SoftArgmaxConfig::new().init(&x.device()).forward(x)
             }),
@@ -97,6 +141,12 @@ fn maps() {
             }),
             ("moments", |x| {
                 spatial_soft_argmax_moments(x, 2.0, UNITS).mean
+            }),
+            ("straight_through_spatial_argmax", |x| {
+                straight_through_spatial_argmax(x, 1.0, UNITS)
+            }),
+            ("refined_spatial_argmax", |x| {
+                refined_spatial_argmax(x, UNITS)
             }),
             ("SpatialSoftArgmax", |x| {
                 SpatialSoftArgmaxConfig::new(UNITS)

@@ -19,6 +19,9 @@
 //! | [`sampled_one_hot`] | exact 0/1 one-hot, drawn from the softmax | the [`Estimator`]'s |
 //! | [`sampled_argmax`] | an index, drawn from the softmax | none |
 //! | [`gumbel_softmax`] | the softmax of scores with Gumbel noise | exact |
+//! | [`straight_through_argmax`] | index of the first maximum | that of [`soft_argmax`] |
+//! | [`refined_argmax`] | the same between indices, by a parabola | exact |
+//! | [`two_hot`], [`gaussian_bins`] | a position as masses of bins | none: targets |
 //! | [`sign_one_hot`] | 1 at every maximum, 0 elsewhere | **zero everywhere** |
 //!
 //! On heatmaps `[batch, channels, spatial...]` with one to three spatial dimensions:
@@ -27,6 +30,8 @@
 //! |---|---|---|
 //! | [`spatial_soft_argmax`] | expected position x, y, z in [`Coordinates`] | exact |
 //! | [`spatial_soft_argmax_moments`] | expected position and its covariance | exact |
+//! | [`straight_through_spatial_argmax`] | position of the first maximum | that of [`spatial_soft_argmax`] |
+//! | [`refined_spatial_argmax`] | the same between pixels, by a Newton step | exact |
 //! | [`spatial_softmax`] | probabilities | exact |
 //! | [`render_gaussian`] | heatmaps from positions | exact |
 //!
@@ -36,7 +41,8 @@
 //! `Weighting::given()` takes the scores as they are. What draws takes its random numbers from a
 //! [`Noise`].
 //!
-//! [`nn`] has modules, with a beta that may be learnt; [`losses`] has those of DSNT. Users of kornia,
+//! [`nn`] has modules, with a beta that may be learnt or a training mode; [`losses`] has those of DSNT and
+//! those of the scores of an index. Users of kornia,
 //! dsntnn, entmax and PyTorch find their calls in [`coming_from`].
 //!
 //! # Quick start

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// An operator draws a *key* of four words, and its noise is a function of that and of the place of each
 /// entry alone (Philox4x32-10 of Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011). It is
-/// the same for a view and its copy, on every backend and for any number of threads, and is never
-/// stored: the backward pass computes it again.
+/// the same for a view and its copy and for any number of threads, and on every backend but for the last
+/// digit of a logarithm. It is never stored: the backward pass computes it again.
 ///
 /// # Example
 ///
@@ -21,8 +21,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Noise {
-    /// The device's generator, which [`Device::seed`] sets: other numbers in each call. The key stays on the
-    /// device.
+    /// The device's generator, which [`Device::seed`] sets: other numbers in each call.
     Device,
     /// These numbers, in each call.
     Seed(u64),

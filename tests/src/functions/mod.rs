@@ -1,12 +1,13 @@
 //! Functions of scores, each with its oracle.
 
 mod of_lines;
+mod of_losses;
 mod of_maps;
 mod weights;
 
 use burn::tensor::Tensor;
 
-pub use self::{of_lines::OF_LINES, of_maps::OF_MAPS};
+pub use self::{of_lines::OF_LINES, of_losses::OF_LOSSES, of_maps::OF_MAPS};
 
 /// Two dimensions of a map; a line has one row.
 pub type Sizes = [usize; 2];

@@ -1,11 +1,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burn_argmax::{
-    Coordinates, Estimator, Noise, Sigma, Surrogate, Weighting, entmax, gumbel_softmax,
-    nn::SoftArgmaxConfig, render_gaussian, sampled_one_hot, sign_one_hot, soft_argmax,
-    soft_argmax_moments, soft_argmax_over, soft_argmin, spatial_soft_argmax,
-    spatial_soft_argmax_moments, straight_through_one_hot,
+    Coordinates, Estimator, Noise, Sigma, Surrogate, Weighting, entmax, gaussian_bins,
+    gumbel_softmax,
+    losses::{entmax_loss, expected_distance_loss, histogram_loss},
+    nn::SoftArgmaxConfig,
+    render_gaussian, sampled_one_hot, sign_one_hot, soft_argmax, soft_argmax_moments,
+    soft_argmax_over, soft_argmin, spatial_soft_argmax, spatial_soft_argmax_moments,
+    straight_through_one_hot, two_hot,
 };
 use burn_argmax_tests::{
     data::{tensor, values},
@@ -358,6 +361,50 @@ fn a_level_that_is_none() {
         assert_panics(
             || config.init(&device).forward(small(&device)),
             &["SoftArgmax: ", "must be"],
+        );
+    }
+}
+
+#[test]
+fn bins_and_their_losses() {
+    let Some(device) = device() else { return };
+    let x = || small(&device);
+    let one = || tensor(&[0.0, 1.0], [2, 1], &device);
+    let index = || Tensor::<2, Int>::from_data([[0], [1]], &device);
+    assert_panics(
+        || two_hot(one(), 1, 0),
+        &["two_hot: bins must be at least 1, got 0"],
+    );
+    assert_panics(
+        || two_hot(x(), 1, 4),
+        &["two_hot: target must have size 1 along dim 1", "[2, 2]"],
+    );
+    for sigma in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert_panics(
+            || gaussian_bins(one(), 1, 4, sigma),
+            &["gaussian_bins: sigma must be finite and > 0"],
+        );
+    }
+    assert_panics(
+        || histogram_loss(x(), one(), 1),
+        &["histogram_loss: target must have the shape of logits, [2, 2], got [2, 1]"],
+    );
+    assert_panics(
+        || expected_distance_loss(x(), x(), 1, 1.0),
+        &["expected_distance_loss: target must be [2, 1] for logits of shape [2, 2], got [2, 2]"],
+    );
+    assert_panics(
+        || expected_distance_loss(x(), one(), 1, -1.0),
+        &["expected_distance_loss: beta must be finite and >= 0, got -1"],
+    );
+    assert_panics(
+        || entmax_loss(x(), index(), 0, 1.5),
+        &["entmax_loss: target must be [1, 2] for logits of shape [2, 2], got [2, 1]"],
+    );
+    for alpha in [0.9, 2.1, f64::NAN] {
+        assert_panics(
+            || entmax_loss(x(), index(), 1, alpha),
+            &["entmax_loss: alpha must be from 1 to 2, got"],
         );
     }
 }

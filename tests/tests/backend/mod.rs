@@ -68,6 +68,7 @@ macro_rules! gradient {
                 in_place in "gradient/in_place.rs",
                 layout in "gradient/layout.rs",
                 losses in "gradient/losses.rs",
+                losses_bins in "gradient/losses_bins.rs",
                 losses_broken in "gradient/losses_broken.rs",
                 losses_precision in "gradient/losses_precision.rs",
                 losses_variance in "gradient/losses_variance.rs",
@@ -75,6 +76,7 @@ macro_rules! gradient {
                 of_coordinates in "gradient/of_coordinates.rs",
                 properties in "gradient/properties.rs",
                 real_sizes in "gradient/real_sizes.rs",
+                refined_argmax in "gradient/refined_argmax.rs",
                 render_gaussian in "gradient/render_gaussian.rs",
                 lines in "gradient/lines.rs",
                 sampled in "gradient/sampled.rs",
@@ -84,6 +86,7 @@ macro_rules! gradient {
                 soft_argmax_over in "gradient/soft_argmax_over.rs",
                 softmax in "gradient/softmax.rs",
                 spatial_soft_argmax in "gradient/spatial_soft_argmax.rs",
+                straight_through_argmax in "gradient/straight_through_argmax.rs",
                 straight_through_one_hot in "gradient/straight_through_one_hot.rs",
                 weighting in "gradient/weighting.rs",
                 $($extra)*

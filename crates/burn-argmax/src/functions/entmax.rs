@@ -24,7 +24,7 @@ use crate::{Weighting, composed, precision::accumulator};
 ///
 /// Probabilities of the same shape and dtype. No score farther than `1 / (beta * (alpha - 1))` below the
 /// maximum has any. They are computed about the maximum, in `f32` for `f16` and `bf16`, and their sum is 1
-/// to the last few digits of that; the threshold is found by Newton's method. Ties share. A row with a NaN
+/// to the last few digits of that, in `f64` to `1e-16 / (alpha - 1)`; the threshold is found by Newton's method. Ties share. A row with a NaN
 /// or `+inf`, or wholly of `-inf`, gives NaN for that row only. An empty batch gives an empty tensor.
 ///
 /// # Gradient
@@ -81,14 +81,21 @@ pub(crate) fn check_alpha(op: &str, alpha: f64) {
     );
 }
 
-/// With which the weights of a softmax differ by less than their rounding.
-const SOFTMAX: f64 = 1.0 + 1e-8;
+/// Whether the weights of a softmax differ from those of this alpha by less than their rounding.
+pub(crate) fn is_softmax(alpha: f64) -> bool {
+    alpha < 1.0 + 1e-8
+}
 
 /// The entmax in the dtype that sums run in, of a tensor with at least one entry.
-fn along<const D: usize>(logits: Tensor<D>, dim: usize, alpha: f64, beta: f64) -> Tensor<D> {
+pub(crate) fn along<const D: usize>(
+    logits: Tensor<D>,
+    dim: usize,
+    alpha: f64,
+    beta: f64,
+) -> Tensor<D> {
     let dtype = accumulator([logits.dtype()]);
     let logits = logits.cast(dtype);
-    if alpha < SOFTMAX {
+    if is_softmax(alpha) {
         return dispatch!(softmax(logits, dim, beta));
     }
     dispatch!(entmax(logits, dim, alpha, beta))
@@ -127,7 +134,7 @@ fn weights_of<const D: usize>(
     entmax: impl FnOnce(Tensor<D>, f64, f64) -> Tensor<D>,
 ) -> (Tensor<D>, Weighting) {
     match (weighting.alpha, weighting.beta()) {
-        (Some(alpha), Some(beta)) if alpha >= SOFTMAX => {
+        (Some(alpha), Some(beta)) if !is_softmax(alpha) => {
             (entmax(scores.dequantize(), alpha, beta), Weighting::given())
         }
         _ => (

@@ -1,7 +1,7 @@
 use burn_core::tensor::{Device, Shape, Tensor};
 
 use super::dispatch::dispatch;
-use crate::Noise;
+use crate::{Noise, precision::accumulator};
 
 /// Independent standard Gumbel variables: the noise of every sampled operator.
 ///
@@ -37,7 +37,8 @@ pub fn gumbel_noise<const D: usize>(
     noise: Noise,
     device: &Device,
 ) -> Tensor<D> {
-    let zeros = Tensor::<D>::zeros(shape, device);
+    let dtype = accumulator([Tensor::<1>::empty([0], device).dtype()]);
+    let zeros = Tensor::<D>::zeros(shape, (device, dtype));
     if zeros.shape().num_elements() == 0 {
         return zeros;
     }

@@ -19,7 +19,8 @@ use crate::Noise;
 /// # Returns
 ///
 /// As [`softmax`](crate::softmax()) of the scores with the noise of
-/// [`gumbel_noise`](crate::gumbel_noise()), which is added in `f32` for `f16` and `bf16`.
+/// [`gumbel_noise`](crate::gumbel_noise()), which is added in `f32` for `f16` and `bf16`, to the scores as they
+/// are: those whose digits end above it, from about 1e6 in `f32`, want their maximum taken off first.
 ///
 /// # Gradient
 ///

@@ -3,8 +3,12 @@ mod coordinates;
 pub(crate) mod dispatch;
 mod entmax;
 pub(crate) mod gaussian;
+mod gaussian_bins;
 mod gumbel_noise;
 mod gumbel_softmax;
+mod refine;
+mod refined_argmax;
+mod refined_spatial_argmax;
 mod render_gaussian;
 mod sampled_argmax;
 mod sampled_one_hot;
@@ -19,17 +23,27 @@ mod softmax;
 mod spatial_soft_argmax;
 mod spatial_soft_argmax_moments;
 mod spatial_softmax;
+mod straight_through;
+mod straight_through_argmax;
 mod straight_through_one_hot;
+mod straight_through_spatial_argmax;
 mod surrogate;
+mod target_of_bins;
+mod two_hot;
 
 pub(crate) use checks::{
     check_beta, check_dim, check_heatmaps, check_sigma, check_weighting, empty, without_indices,
 };
 pub use coordinates::Coordinates;
 pub use entmax::entmax;
-pub(crate) use entmax::{weights_of_lines, weights_of_maps};
+pub(crate) use entmax::{
+    along as entmax_along, check_alpha, is_softmax, weights_of_lines, weights_of_maps,
+};
+pub use gaussian_bins::gaussian_bins;
 pub use gumbel_noise::gumbel_noise;
 pub use gumbel_softmax::gumbel_softmax;
+pub use refined_argmax::refined_argmax;
+pub use refined_spatial_argmax::refined_spatial_argmax;
 pub use render_gaussian::render_gaussian;
 pub use sampled_argmax::sampled_argmax;
 pub use sampled_one_hot::sampled_one_hot;
@@ -37,6 +51,7 @@ pub use sigma::Sigma;
 pub use sign_one_hot::sign_one_hot;
 pub use soft_argmax::soft_argmax;
 pub use soft_argmax_moments::{SoftArgmaxMoments, soft_argmax_moments};
+pub(crate) use soft_argmax_over::over as soft_argmax_over_as;
 pub use soft_argmax_over::soft_argmax_over;
 pub use soft_argmin::soft_argmin;
 pub use soft_argmin_over::soft_argmin_over;
@@ -46,5 +61,8 @@ pub(crate) use spatial_soft_argmax::{mean_of, moments_by, spatial_moments};
 pub use spatial_soft_argmax_moments::{SpatialSoftArgmaxMoments, spatial_soft_argmax_moments};
 pub(crate) use spatial_soft_argmax_moments::{moments_of, variance_along};
 pub use spatial_softmax::spatial_softmax;
+pub use straight_through_argmax::straight_through_argmax;
 pub use straight_through_one_hot::straight_through_one_hot;
+pub use straight_through_spatial_argmax::straight_through_spatial_argmax;
 pub use surrogate::Surrogate;
+pub use two_hot::two_hot;

@@ -18,7 +18,8 @@ use crate::Noise;
 /// # Returns
 ///
 /// Indices, with `dim` kept at size 1. A NaN counts as the largest score. An empty batch gives an empty
-/// tensor.
+/// tensor. The noise is added to the scores as they are, so those whose digits end above it, from about 1e6
+/// in `f32`, want their maximum taken off first.
 ///
 /// # Panics
 ///

@@ -68,7 +68,7 @@ pub fn soft_argmax_over<const D: usize, const B: usize>(
 
 /// The operator under the name of the function, and of its scores, that was called.
 #[track_caller]
-pub(super) fn over<const D: usize, const B: usize>(
+pub(crate) fn over<const D: usize, const B: usize>(
     op: &str,
     scores: &str,
     logits: Tensor<D>,
@@ -106,7 +106,14 @@ pub(super) fn over<const D: usize, const B: usize>(
     let bins = spread(bins.dequantize(), shape, dim).cast(accumulator([logits.dtype()]));
     let bins = bins.into_dispatch();
     let dtype = logits.dtype();
-    let (logits, weighting) = weights_of_lines(logits, dim, weighting);
+    let is_sparse = weighting.alpha.is_some();
+    let (mut logits, weighting) = weights_of_lines(logits, dim, weighting);
+    if is_sparse && weighting == Weighting::given() {
+        // What has no weight is a mask: its bin may be infinite.
+        logits = logits
+            .clone()
+            .mask_fill(logits.equal_elem(0.0), f64::NEG_INFINITY);
+    }
     let value: Tensor<D> = dispatch!(soft_argmax_over(logits, bins, dim, weighting));
     value.cast(dtype)
 }

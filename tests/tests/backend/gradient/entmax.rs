@@ -255,3 +255,28 @@ fn a_background_has_no_part() {
         }
     }
 }
+
+/// A NaN at the end of a line longer than any block.
+#[test]
+fn a_nan_far_out() {
+    let Some(device) = device() else { return };
+    let n = 8_400_000;
+    let mut line = vec![0.0; n];
+    line[3] = 1.0;
+    line[n - 5] = f32::NAN;
+    let got = entmax(tensor(&line, [1, n], &device), 1, 1.5, 1.0);
+    let first = values(got.slice([0..1, 0..4]));
+    assert!(first.iter().all(|p| p.is_nan()), "{first:?}");
+}
+
+/// What comes to a score without a weight has no part in the gradient of the others.
+#[test]
+fn an_infinite_upstream_beyond_the_threshold() {
+    let Some(device) = device() else { return };
+    for broken in [INF, f32::NAN] {
+        let x = tensor(&[0.0, 8.9, 9.0], [1, 3], &device);
+        let upstream = tensor(&[broken, -3.0, 1.0], [1, 3], &device);
+        let got = values(gradient(x, upstream, |x| entmax(x, 1, 2.0, 1.0)));
+        assert_within(&got, &[0.0, -2.0, 2.0], |_| 1e-5);
+    }
+}

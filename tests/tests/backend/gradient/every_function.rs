@@ -6,7 +6,7 @@ use burn_argmax_tests::{
     check::{assert_exact, assert_within, largest},
     data::{uniform, values},
     device::{UNLISTED, computes},
-    functions::{Function, OF_LINES, OF_MAPS, Sizes},
+    functions::{Function, OF_LINES, OF_LOSSES, OF_MAPS, Sizes},
     rounding::Rounding,
 };
 
@@ -175,6 +175,16 @@ fn of_lines_of_many_thousands() {
 #[test]
 fn of_short_lines() {
     assert_functions(&OF_LINES, [1, 64]);
+}
+
+#[test]
+fn losses_of_lines_of_many_thousands() {
+    assert_functions(&OF_LOSSES, [1, 100_000]);
+}
+
+#[test]
+fn losses_of_short_lines() {
+    assert_functions(&OF_LOSSES, [1, 64]);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
-    Coordinates, Surrogate, Weighting,
-    nn::{Beta, SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig},
+    Coordinates, Estimator, Surrogate, Weighting,
+    nn::{
+        Beta, SampledOneHotConfig, SoftArgmaxConfig, SpatialSoftArgmaxConfig,
+        StraightThroughOneHotConfig,
+    },
     soft_argmax, spatial_soft_argmax, straight_through_one_hot,
 };
 use burn_argmax_tests::{
@@ -339,4 +342,32 @@ fn a_beta_that_is_nan() {
     let beta = module.beta.as_mut().expect("a softmax has one");
     beta.log = Some(Param::from_tensor(tensor(&[f32::NAN], [1], &device)));
     assert!(beta.values()[0].is_nan());
+}
+
+/// It draws in training only: not once the model is frozen, nor where nothing can be learnt.
+#[test]
+fn draws_in_training() {
+    let Some(device) = device() else { return };
+    let module = SampledOneHotConfig::new(Estimator::Softmax { beta: 1.0 }).with_dim(1);
+    let module = module.init();
+    let x = tensor(&[0.0, 0.5, 0.0].repeat(400), [400, 3], &device).require_grad();
+    let best = [0.0, 1.0, 0.0].repeat(400);
+    let drawn = module.forward(x.clone());
+    let got = values(drawn.clone());
+    assert!(got.chunks(3).all(|row| row.iter().sum::<f64>() == 1.0));
+    let count = got.chunks(3).filter(|row| row[1] == 1.0).count();
+    assert!(
+        (120..240).contains(&count),
+        "{count} of 400, of which 45 % are expected"
+    );
+    assert_ne!(values(module.forward(x.clone())), got);
+    let slopes = x.grad(&(drawn * x.clone().detach()).sum().backward());
+    assert!(
+        values(slopes.expect("a leaf"))
+            .iter()
+            .any(|&slope| slope != 0.0)
+    );
+
+    assert_exact(&values(module.clone().freeze().forward(x.clone())), &best);
+    assert_exact(&values(module.valid().forward(x.inner())), &best);
 }

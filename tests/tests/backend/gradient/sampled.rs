@@ -415,3 +415,18 @@ fn a_relaxed_draw_hardens() {
     let flat = values(gumbel_softmax(x.clone(), 1, 0.0, Noise::Seed(7)));
     assert_within(&flat, &values(softmax(x, 1, 0.0)), |_| 1e-7);
 }
+
+/// What comes to a mask has no part, in a row with a NaN either.
+#[test]
+fn a_mask_of_a_broken_row() {
+    let Some(device) = device() else { return };
+    for estimator in &ESTIMATORS[1..] {
+        for broken in [f32::NAN, INF] {
+            println!("{estimator:?}, {broken}");
+            let x = tensor(&[broken, -INF, 1.0], [1, 3], &device);
+            let upstream = tensor(&[0.0, 1.0, 0.0], [1, 3], &device);
+            let draw = |x| sampled_one_hot(x, 1, *estimator, Noise::Seed(6));
+            assert_exact(&values(gradient(x, upstream, draw)), &[0.0; 3]);
+        }
+    }
+}
