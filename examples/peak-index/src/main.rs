@@ -5,6 +5,7 @@ mod data;
 mod device;
 mod evaluation;
 mod infer;
+mod learned;
 mod metric;
 mod model;
 mod op;

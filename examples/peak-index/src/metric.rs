@@ -3,10 +3,10 @@ use std::sync::{Arc, Mutex};
 use burn::{
     tensor::{Tensor, TensorReadError},
     train::{
-        Interrupter, RegressionOutput,
+        Interrupter,
         metric::{
-            Adaptor, Metric, MetricAttributes, MetricMetadata, MetricName, Numeric,
-            NumericAttributes, NumericEntry, SerializedEntry,
+            Metric, MetricAttributes, MetricMetadata, MetricName, Numeric, NumericAttributes,
+            NumericEntry, SerializedEntry,
             state::{FormatOptions, NumericMetricState},
         },
     },
@@ -15,29 +15,32 @@ use burn::{
 /// Why a run whose loss is no number stops.
 pub const NOT_FINITE: &str = "the loss is not a finite number";
 
-/// The mean absolute error of every epoch so far, in samples.
+/// The mean of every epoch so far.
 pub type Curve = Arc<Mutex<Vec<f64>>>;
 
-/// The mean absolute error of the predicted index, in samples. Stops the run when it is not finite.
+/// The mean of numbers, recorded for every epoch. Stops the run when it is not finite.
 #[derive(Clone)]
-pub struct IndexError {
+pub struct Recorded {
+    name: &'static str,
+    unit: &'static str,
     state: NumericMetricState,
     curve: Curve,
     interrupter: Interrupter,
 }
 
-/// The absolute errors of a batch.
-pub struct IndexErrorInput(Tensor<2>);
+/// The numbers of a batch, one a row.
+pub struct Numbers(pub Tensor<2>);
 
-impl Adaptor<IndexErrorInput> for RegressionOutput {
-    fn adapt(&self) -> IndexErrorInput {
-        IndexErrorInput((self.output.clone() - self.targets.clone()).abs())
-    }
-}
-
-impl IndexError {
-    pub fn new(curve: &Curve, interrupter: &Interrupter) -> Self {
+impl Recorded {
+    pub fn new(
+        name: &'static str,
+        unit: &'static str,
+        curve: &Curve,
+        interrupter: &Interrupter,
+    ) -> Self {
         Self {
+            name,
+            unit,
             state: NumericMetricState::default(),
             curve: curve.clone(),
             interrupter: interrupter.clone(),
@@ -45,20 +48,20 @@ impl IndexError {
     }
 
     fn format(&self) -> FormatOptions {
-        FormatOptions::new(self.name()).unit("samples").precision(3)
+        FormatOptions::new(self.name()).unit(self.unit).precision(3)
     }
 }
 
-impl Metric for IndexError {
-    type Input = IndexErrorInput;
+impl Metric for Recorded {
+    type Input = Numbers;
 
     fn name(&self) -> MetricName {
-        Arc::new("Index error".to_string())
+        Arc::new(self.name.to_string())
     }
 
     fn attributes(&self) -> MetricAttributes {
         NumericAttributes {
-            unit: Some("samples".to_string()),
+            unit: Some(self.unit.to_string()),
             higher_is_better: false,
         }
         .into()
@@ -66,14 +69,14 @@ impl Metric for IndexError {
 
     fn update(
         &mut self,
-        IndexErrorInput(errors): &Self::Input,
+        Numbers(numbers): &Self::Input,
         _metadata: &MetricMetadata,
     ) -> Result<SerializedEntry, TensorReadError> {
-        let mean = errors.clone().mean().try_into_scalar::<f64>()?;
+        let mean = numbers.clone().mean().try_into_scalar::<f64>()?;
         if !mean.is_finite() {
             self.interrupter.stop(Some(NOT_FINITE));
         }
-        self.state.update(mean, errors.dims()[0]);
+        self.state.update(mean, numbers.dims()[0]);
         Ok(self.state.compute_update(self.format()))
     }
 
@@ -88,7 +91,7 @@ impl Metric for IndexError {
     }
 }
 
-impl Numeric for IndexError {
+impl Numeric for Recorded {
     fn value(&self) -> Option<NumericEntry> {
         Some(self.state.current_value())
     }

@@ -6,10 +6,10 @@ use burn::{
         loss::{HuberLossConfig, Reduction},
     },
     prelude::*,
-    train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep},
+    train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep, metric::Adaptor},
 };
 
-use crate::{data::PeakBatch, op::Op};
+use crate::{data::PeakBatch, metric::Numbers, op::Op};
 
 /// The samples to a position of the coarse layers, which makes them as many times cheaper.
 const STRIDE: usize = 4;
@@ -127,5 +127,12 @@ impl InferenceStep for PeakNet {
 
     fn step(&self, batch: PeakBatch) -> RegressionOutput {
         self.regress(batch)
+    }
+}
+
+impl Adaptor<Numbers> for RegressionOutput {
+    /// The absolute errors.
+    fn adapt(&self) -> Numbers {
+        Numbers((self.output.clone() - self.targets.clone()).abs())
     }
 }

@@ -13,7 +13,9 @@ use crate::metric::Curve;
 /// The learner's progress: on a terminal a bar for the split under way, and a line an epoch.
 pub struct Progress {
     label: &'static str,
-    /// The errors in training and validation.
+    /// What the curves are of.
+    measure: &'static str,
+    /// Those of training and validation.
     curves: [Curve; 2],
     epoch: usize,
     epochs: usize,
@@ -21,9 +23,10 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new(label: &'static str, curves: &[Curve; 2]) -> Self {
+    pub fn new(label: &'static str, measure: &'static str, curves: &[Curve; 2]) -> Self {
         Self {
             label,
+            measure,
             curves: curves.clone(),
             epoch: 1,
             epochs: 0,
@@ -57,12 +60,12 @@ impl TrainingProgressLogger for Progress {
 
     fn update_epoch(&mut self, epoch: usize) {
         let [train, valid] = self.curves.each_ref().map(|curve| {
-            let errors = curve.lock().expect("no holder panics");
-            errors.last().copied().unwrap_or(f64::NAN)
+            let means = curve.lock().expect("no holder panics");
+            means.last().copied().unwrap_or(f64::NAN)
         });
         println!(
-            "{} epoch {epoch}/{}: mean absolute error {train:.3} train, {valid:.3} valid",
-            self.label, self.epochs
+            "{} epoch {epoch}/{}: {} {train:.3} train, {valid:.3} valid",
+            self.label, self.epochs, self.measure
         );
         self.epoch = epoch + 1;
     }

@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use burn::{
     data::dataloader::{DataLoader, DataLoaderBuilder},
     lr_scheduler::cosine::CosineAnnealingLrSchedulerConfig,
@@ -14,7 +14,8 @@ use burn::{
 
 use crate::{
     data::{PeakBatch, PeakBatcher, PeakDataset, Source, Split},
-    metric::{Curve, IndexError, NOT_FINITE},
+    learned::learned,
+    metric::{Curve, Recorded},
     model::{PeakNet, PeakNetConfig},
     progress::Progress,
 };
@@ -81,6 +82,8 @@ pub fn train(
     );
 
     let curves: [Curve; 2] = [(); 2].map(|()| Arc::new(Mutex::new(Vec::new())));
+    let error = |curve| Recorded::new("Index error", "samples", curve, interrupter);
+    let progress = Progress::new(config.model.op.name(), "mean absolute error", &curves);
     let result = SupervisedTraining::new(
         directory,
         loader(PeakDataset::drawn_anew(source.clone(), Split::Train)),
@@ -88,34 +91,16 @@ pub fn train(
     )
     .metric_train_numeric(LossMetric::new())
     .metric_valid_numeric(LossMetric::new())
-    .metric_train_numeric(IndexError::new(&curves[0], interrupter))
-    .metric_valid_numeric(IndexError::new(&curves[1], interrupter))
+    .metric_train_numeric(error(&curves[0]))
+    .metric_valid_numeric(error(&curves[1]))
     .with_default_checkpointers()
     .with_application_logger(None)
     .with_interrupter(interrupter.clone())
-    .renderer(Box::new(Progress::new(config.model.op.name(), &curves)))
+    .renderer(Box::new(progress))
     .num_epochs(config.epochs)
     .launch(learner);
 
-    if let Some(error) = result.error {
-        bail!("training stopped: {error}");
-    }
-    if let Some(interruption) = result.interrupted {
-        let reason = interruption.reason.unwrap_or_default();
-        if reason == NOT_FINITE {
-            bail!("training stopped: {reason}; no model was saved");
-        }
-        bail!(
-            "interrupted by {reason}; the checkpoints so far are in {}",
-            directory.join("checkpoint").display()
-        );
-    }
-
-    let model = result.model.valid();
-    model
-        .clone()
-        .save_file(directory.join("model"))
-        .with_context(|| format!("cannot save the model in {}", directory.display()))?;
+    let model = learned(result, directory)?;
     let [train_curve, valid_curve] =
         curves.map(|curve| curve.lock().expect("no holder panics").clone());
     Ok(Trained {

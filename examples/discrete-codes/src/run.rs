@@ -1,0 +1,83 @@
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use burn::train::Interrupter;
+
+use crate::{
+    cli::TrainArgs,
+    data::Digits,
+    device,
+    evaluation::Evaluation,
+    model::AutoencoderConfig,
+    output,
+    plot::Plot,
+    report::{Network, Report},
+    training::{self, TrainingConfig},
+};
+
+/// Where runs go when no directory is named.
+const RUNS: &str = "runs/discrete-codes";
+
+/// Trains a network through each estimator for every seed, and reports on the test part.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let digits = Digits::load()?;
+    let (device_name, device) = device::open(args.device.device.as_deref())?;
+    let out = output::directory(args.out.as_deref(), Path::new(RUNS))?;
+    println!(
+        "{} digits to train, {} to validate, {} to test, on {device_name}, into {}",
+        digits.train.len(),
+        digits.valid.len(),
+        digits.test.len(),
+        out.display()
+    );
+
+    let interrupter = Interrupter::new();
+    let on_signal = interrupter.clone();
+    ctrlc::set_handler(move || on_signal.stop(Some("ctrl-C")))
+        .context("cannot listen for ctrl-C")?;
+
+    let mut report = Report {
+        device: device_name,
+        epochs: args.epochs,
+        networks: Vec::new(),
+    };
+    for &seed in &args.seed {
+        for (index, &choice) in args.estimator.iter().enumerate() {
+            if args.estimator[..index].contains(&choice) {
+                continue;
+            }
+            let config = TrainingConfig::new(AutoencoderConfig::new(choice))
+                .with_epochs(args.epochs as usize)
+                .with_batch_size(args.batch_size as usize)
+                .with_seed(seed);
+            device.seed(seed);
+            let untrained = Evaluation::new(&config.model.init(&device), &digits.test, &device);
+            let directory = out.join(format!("seed-{seed}")).join(choice.name());
+            let trained = training::train(&config, &digits, &directory, &device, &interrupter)?;
+            let test = Evaluation::new(&trained.model, &digits.test, &device);
+            report.networks.push(Network {
+                seed,
+                estimator: choice.name(),
+                train: Evaluation::new(&trained.model, &digits.train, &device).bound(),
+                test: test.bound(),
+                untrained: untrained.bound(),
+                error: test.mean_error(&digits.test),
+            });
+            let plot = Plot {
+                title: format!("seed {seed}, {}", choice.name()),
+                digits: &digits.test,
+                evaluation: &test,
+                train_curve: &trained.train_curve,
+                valid_curve: &trained.valid_curve,
+            };
+            let path = directory.join("plot.svg");
+            plot.save(&path)
+                .with_context(|| format!("cannot draw {}", path.display()))?;
+        }
+    }
+
+    report.save(&out.join("report.json"))?;
+    println!("{}", report.table());
+    println!("Models, pictures and report are in {}", out.display());
+    Ok(())
+}
