@@ -289,10 +289,11 @@ pub fn entmax<B: Backend>(
         return weights;
     }
     let (slopes, broken) = entmax::slopes::<B>(constant.clone(), state, dim, alpha, beta);
-    let argmax = argmax::<B>(constant, dim);
-    // A mask has no slope, and nothing has one beyond the threshold.
+    let argmax = argmax::<B>(constant.clone(), dim);
+    // Masks, also of a broken row, and what is beyond the threshold.
     let dtype = Dtypes::of::<B>(&slopes.device()).bool;
-    let blocked = B::float_equal_elem(slopes.clone(), 0f32.into(), dtype);
+    let is_flat = B::float_equal_elem(slopes.clone(), 0f32.into(), dtype);
+    let blocked = B::bool_or(is_mask::<B>(constant), is_flat);
     let beta = beta.min(accumulator_max(weights.dtype()));
     let scores = B::float_mul_scalar(zero::<B>(logits, blocked.clone()), beta.into());
     let slopes = finite::<B>(slopes);
