@@ -16,6 +16,9 @@ pub const RADIUS: usize = 4;
 /// Of an entmax.
 pub const ALPHA: f64 = 1.5;
 
+/// How many are chosen, where several are.
+pub const K: usize = 8;
+
 /// An operator of burn-argmax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Op {
@@ -41,6 +44,10 @@ pub enum Op {
     SoftArgmaxEntmax,
     /// `straight_through_one_hot` with the softmax surrogate
     StraightThroughOneHot,
+    /// `straight_through_top_k` with the softmax surrogate
+    StraightThroughTopK,
+    /// `soft_top_k`
+    SoftTopK,
     /// `sampled_one_hot` with the gradient of a Gumbel-softmax
     SampledOneHot,
     /// `sign_one_hot`
@@ -100,7 +107,7 @@ impl Pass {
 
 impl Op {
     /// In the order of the table.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::SoftArgmax,
         Self::SoftArgmaxWithin,
         Self::SoftArgmaxAbove,
@@ -112,6 +119,8 @@ impl Op {
         Self::Entmax,
         Self::SoftArgmaxEntmax,
         Self::StraightThroughOneHot,
+        Self::StraightThroughTopK,
+        Self::SoftTopK,
         Self::SampledOneHot,
         Self::SignOneHot,
         Self::SpatialSoftArgmax,
@@ -135,6 +144,8 @@ impl Op {
             Self::Entmax => "entmax",
             Self::SoftArgmaxEntmax => "soft_argmax, entmax",
             Self::StraightThroughOneHot => "straight_through_one_hot",
+            Self::StraightThroughTopK => "straight_through_top_k",
+            Self::SoftTopK => "soft_top_k",
             Self::SampledOneHot => "sampled_one_hot",
             Self::SignOneHot => "sign_one_hot",
             Self::SpatialSoftArgmax => "spatial_soft_argmax",
@@ -150,6 +161,8 @@ impl Op {
         match self {
             Self::SignOneHot => &[Pass::Forward],
             Self::StraightThroughOneHot
+            | Self::StraightThroughTopK
+            | Self::SoftTopK
             | Self::SampledOneHot
             | Self::Softmax
             | Self::Entmax
@@ -171,18 +184,24 @@ impl Op {
     pub fn limit(self, pass: Pass) -> &'static [Limit] {
         use Limit::{Copy, Read, Write};
         match (self, pass) {
-            (Self::StraightThroughOneHot | Self::SampledOneHot | Self::SignOneHot, pass) => {
+            (
+                Self::StraightThroughOneHot
+                | Self::StraightThroughTopK
+                | Self::SampledOneHot
+                | Self::SignOneHot,
+                pass,
+            ) => match pass {
+                Pass::Forward => &[Write],
+                Pass::ForwardBackward => &[Write, Write, Copy],
+                Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
+            },
+            (Self::Softmax | Self::Entmax | Self::SoftTopK | Self::SpatialSoftmax, pass) => {
                 match pass {
-                    Pass::Forward => &[Write],
-                    Pass::ForwardBackward => &[Write, Write, Copy],
+                    Pass::Forward => &[Copy],
+                    Pass::ForwardBackward => &[Copy, Write, Copy],
                     Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
                 }
             }
-            (Self::Softmax | Self::Entmax | Self::SpatialSoftmax, pass) => match pass {
-                Pass::Forward => &[Copy],
-                Pass::ForwardBackward => &[Copy, Write, Copy],
-                Pass::Backward | Pass::BackwardDropped => &[Write, Copy],
-            },
             (Self::SoftArgmaxOverEach, Pass::Forward) => &[Read, Read],
             (Self::SoftArgmaxOverEach, Pass::ForwardBackward) => &[Read, Read, Copy, Read],
             (Self::SoftArgmaxOverEach, _) => &[Copy, Read],
@@ -229,6 +248,12 @@ impl Op {
                 burn_argmax::sampled_one_hot(x, dim, estimator, Noise::Device)
             }
             (_, Self::SampledOneHot) => naive::sampled_one_hot(x, dim, BETA),
+            (Variant::Ours, Self::StraightThroughTopK) => {
+                burn_argmax::straight_through_top_k(x, K, dim, surrogate)
+            }
+            (_, Self::StraightThroughTopK) => naive::straight_through_top_k(x, K, dim, BETA),
+            (Variant::Ours, Self::SoftTopK) => burn_argmax::soft_top_k(x, K, dim, BETA),
+            (_, Self::SoftTopK) => naive::soft_top_k(x, K, dim, BETA),
             (Variant::Ours, Self::SignOneHot) => burn_argmax::sign_one_hot(x, dim),
             (Variant::Reference, Self::StraightThroughOneHot) => {
                 reference::straight_through_one_hot(x, dim, surrogate)
@@ -368,6 +393,8 @@ impl Case {
         | Op::Softmax
         | Op::Entmax
         | Op::SoftArgmaxEntmax
+        | Op::StraightThroughTopK
+        | Op::SoftTopK
         | Op::SampledOneHot = op
         {
             // Two of the cases of soft-argmax, beside it.

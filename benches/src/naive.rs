@@ -142,7 +142,49 @@ pub fn straight_through_one_hot<const D: usize>(
     hard - soft.clone().detach() + soft
 }
 
-/// The same of scores with Gumbel noise.
+/// 1 at the `k` largest, with the gradient of a softmax.
+pub fn straight_through_top_k<const D: usize>(
+    logits: Tensor<D>,
+    k: usize,
+    dim: usize,
+    beta: f64,
+) -> Tensor<D> {
+    let soft = softmax(logits * beta, dim);
+    let (_, indices) = soft.clone().detach().topk_with_indices(k, dim);
+    let ones = Tensor::ones(indices.dims(), &soft.device());
+    let zeros = Tensor::<D>::zeros(soft.dims(), &soft.device());
+    let hard = zeros.scatter(dim, indices, ones, IndexingUpdateOp::Add);
+    hard - soft.clone().detach() + soft
+}
+
+/// `clip(beta * x - t, 0, 1)`, with the `t` by bisection.
+pub fn soft_top_k<const D: usize>(logits: Tensor<D>, k: usize, dim: usize, beta: f64) -> Tensor<D> {
+    let scaled = logits * beta;
+    let constant = scaled.clone().detach();
+    let mut high = constant.clone().max_dim(dim);
+    let mut low = constant.clone().min_dim(dim) - 1.0;
+    for _ in 0..30 {
+        let middle = (low.clone() + high.clone()) / 2.0;
+        let sum = (constant.clone() - middle.clone())
+            .clamp(0.0, 1.0)
+            .sum_dim(dim);
+        let is_low = sum.greater_elem(k as f64);
+        low = low.mask_where(is_low.clone(), middle.clone());
+        high = high.mask_where(is_low.bool_not(), middle);
+    }
+    // Where a weight moves, the threshold does, by the mean.
+    let soft = (constant.clone() - high.clone()).clamp(0.0, 1.0);
+    let moves = soft
+        .clone()
+        .greater_elem(0.0)
+        .bool_and(soft.lower_elem(1.0))
+        .float();
+    let count = moves.clone().sum_dim(dim).clamp_min(1.0);
+    let shift = ((scaled.clone() - constant) * moves).sum_dim(dim) / count;
+    (scaled - high - shift).clamp(0.0, 1.0)
+}
+
+/// The same as the one-hot, of scores with Gumbel noise.
 pub fn sampled_one_hot<const D: usize>(logits: Tensor<D>, dim: usize, beta: f64) -> Tensor<D> {
     let draw = logits.random_like(Distribution::Uniform(1e-9, 1.0 - 1e-7));
     let noise = -(-draw.log()).log();

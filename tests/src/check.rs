@@ -1,5 +1,7 @@
 //! Comparisons, each with the tolerance that the contract gives it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use burn::tensor::{Bytes, Tensor};
 
 use crate::rows::rows;
@@ -88,6 +90,23 @@ fn order(value: f32) -> i64 {
         -bits
     } else {
         bits
+    }
+}
+
+/// Asserts that `call` panics, with a message that has all of `parts`.
+#[track_caller]
+pub fn assert_panics<const D: usize>(call: impl FnOnce() -> Tensor<D>, parts: &[&str]) {
+    let payload = match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => panic!("no panic, but a result of shape {:?}", result.dims()),
+        Err(payload) => payload,
+    };
+    let message = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .expect("a panic with a message");
+    for part in parts {
+        assert!(message.contains(part), "no {part:?} in {message:?}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the suites share: the oracle, the devices, the data and the comparisons.
 //!
 //! The suites themselves are under `tests/backend`, one file an operator or a concern. They run on
-//! every backend that the package was compiled with, three times: without autodiff, under autodiff
-//! and under gradient checkpointing.
+//! every backend that the package was compiled with, without autodiff and under autodiff, and once more
+//! under gradient checkpointing what depends on it.
 
 pub mod check;
 pub mod data;
@@ -15,6 +15,7 @@ pub mod oracle_entmax;
 pub mod oracle_noise;
 pub mod oracle_refine;
 pub mod oracle_spatial;
+pub mod oracle_top_k;
 pub mod oracle_weighting;
 pub mod rounding;
 pub mod rows;

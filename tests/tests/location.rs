@@ -7,9 +7,10 @@ use std::sync::Mutex;
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
     Coordinates, Estimator, Noise, Surrogate, Weighting, entmax, gaussian_bins, gumbel_softmax,
-    losses, nn::SoftArgmaxConfig, refined_argmax, sampled_argmax, sampled_one_hot, sign_one_hot,
-    soft_argmax, soft_argmin, soft_argmin_over, softmax, spatial_soft_argmax,
-    straight_through_argmax, straight_through_one_hot, two_hot,
+    losses, nn::SoftArgmaxConfig, peaks, refined_argmax, sampled_argmax, sampled_one_hot,
+    sampled_top_k, sign_one_hot, soft_argmax, soft_argmin, soft_argmin_over, soft_top_k, softmax,
+    spatial_soft_argmax, spatial_soft_argmax_around, straight_through_argmax,
+    straight_through_one_hot, straight_through_select, straight_through_top_k, two_hot,
 };
 
 static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -17,7 +18,7 @@ static FILES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 #[test]
 fn is_that_of_the_caller() {
     let x = || Tensor::<2>::zeros([2, 3], &Device::flex());
-    let calls: [fn(Tensor<2>); 23] = [
+    let calls: [fn(Tensor<2>); 29] = [
         |x| drop(soft_argmax(x, 2, 1.0)),
         |x| drop(soft_argmin(x, 1, -1.0)),
         |x| {
@@ -56,6 +57,31 @@ fn is_that_of_the_caller() {
         |x| drop(sampled_one_hot(x, 2, Estimator::Identity, Noise::Seed(1))),
         |x| drop(sampled_argmax(x, 2, Noise::Seed(1))),
         |x| drop(gumbel_softmax(x, 1, -1.0, Noise::Seed(1))),
+        |x| drop(soft_top_k(x, 0, 1, 1.0)),
+        |x| drop(straight_through_top_k(x, 4, 1, Surrogate::Identity)),
+        |x| drop(sampled_top_k(x, 1, 2, Surrogate::Identity, Noise::Seed(1))),
+        |x| {
+            drop(straight_through_select(
+                x.clone(),
+                x,
+                1,
+                Surrogate::Identity,
+            ))
+        },
+        |x| drop(peaks(x.unsqueeze::<3>(), 0, 1)),
+        |x| {
+            let (maps, centers) = (
+                x.unsqueeze::<3>(),
+                Tensor::zeros([1, 2, 1, 1], &Device::flex()),
+            );
+            drop(spatial_soft_argmax_around(
+                maps,
+                centers,
+                0,
+                1.0,
+                Coordinates::Index,
+            ))
+        },
         |x| drop(straight_through_argmax(x, 1, -1.0)),
         |x| drop(refined_argmax(x, 2)),
         |x| drop(two_hot(x, 1, 4)),
@@ -82,7 +108,7 @@ fn is_that_of_the_caller() {
     }));
     let results = calls.map(|call| catch_unwind(|| call(x())).is_err());
     set_hook(hook);
-    assert_eq!(results, [true; 23]);
+    assert_eq!(results, [true; 29]);
     let files = FILES.lock().expect("no panic while it was held");
     assert!(
         files.iter().all(|at| at.ends_with("location.rs")),

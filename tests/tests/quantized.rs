@@ -11,10 +11,12 @@ use burn_argmax::{
     nn::{
         SampledOneHotConfig, SoftArgmaxConfig, SpatialSoftArgmaxConfig, StraightThroughOneHotConfig,
     },
-    refined_argmax, refined_spatial_argmax, render_gaussian, sampled_argmax, sampled_one_hot,
-    sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
-    soft_argmin_over, softmax, spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax,
-    straight_through_argmax, straight_through_one_hot, straight_through_spatial_argmax, two_hot,
+    peaks, refined_argmax, refined_spatial_argmax, render_gaussian, sampled_argmax,
+    sampled_one_hot, sampled_top_k, sign_one_hot, soft_argmax, soft_argmax_moments,
+    soft_argmax_over, soft_argmin, soft_argmin_over, soft_top_k, softmax, spatial_soft_argmax,
+    spatial_soft_argmax_around, spatial_soft_argmax_moments, spatial_softmax,
+    straight_through_argmax, straight_through_one_hot, straight_through_select,
+    straight_through_spatial_argmax, straight_through_top_k, two_hot,
 };
 use burn_argmax_tests::{
     check::assert_exact,
@@ -87,6 +89,17 @@ fn lines() {
                 straight_through_argmax(x, 1, 1.0)
             }),
             ("refined_argmax", |x| refined_argmax(x, 1)),
+            ("straight_through_top_k", |x| {
+                straight_through_top_k(x, 3, 1, Surrogate::Identity)
+            }),
+            ("sampled_top_k", |x| {
+                sampled_top_k(x, 3, 1, Surrogate::Identity, Noise::Seed(4))
+            }),
+            ("soft_top_k", |x| soft_top_k(x, 3, 1, 0.5)),
+            ("straight_through_select", |x| {
+                let codebook = quantized([40, 5]);
+                straight_through_select(x, codebook, 1, Surrogate::Identity)
+            }),
             ("sampled_one_hot", |x| {
                 sampled_one_hot(x, 1, Estimator::ReinMax { beta: 1.0 }, Noise::Seed(1))
             }),
@@ -156,6 +169,16 @@ fn maps() {
             ("SpatialSoftArgmax, learnt", |x| {
                 let config = SpatialSoftArgmaxConfig::new(UNITS).with_learnable(true);
                 config.init(&x.device()).forward(x)
+            }),
+        ],
+    );
+    agree(
+        [2, 3, 8, 9],
+        &[
+            ("peaks", |x: Tensor<4>| peaks(x, 4, 1).positions),
+            ("around", |x| {
+                let centers = quantized([2, 3, 4, 2]);
+                spatial_soft_argmax_around(x, centers, 2, 2.0, UNITS)
             }),
         ],
     );

@@ -19,6 +19,10 @@
 //! | [`sampled_one_hot`] | exact 0/1 one-hot, drawn from the softmax | the [`Estimator`]'s |
 //! | [`sampled_argmax`] | an index, drawn from the softmax | none |
 //! | [`gumbel_softmax`] | the softmax of scores with Gumbel noise | exact |
+//! | [`sampled_top_k`] | exactly `k` ones, drawn without replacement | the [`Surrogate`]'s |
+//! | [`straight_through_top_k`] | exactly `k` ones, at the largest | the [`Surrogate`]'s |
+//! | [`soft_top_k`] | weights from 0 to 1 that sum to `k` | exact |
+//! | [`straight_through_select`] | the row of a code book at the first maximum | the [`Surrogate`]'s, exact for the code book |
 //! | [`straight_through_argmax`] | index of the first maximum | that of [`soft_argmax`] |
 //! | [`refined_argmax`] | the same between indices, by a parabola | exact |
 //! | [`two_hot`], [`gaussian_bins`] | a position as masses of bins | none: targets |
@@ -32,6 +36,8 @@
 //! | [`spatial_soft_argmax_moments`] | expected position and its covariance | exact |
 //! | [`straight_through_spatial_argmax`] | position of the first maximum | that of [`spatial_soft_argmax`] |
 //! | [`refined_spatial_argmax`] | the same between pixels, by a Newton step | exact |
+//! | [`peaks`] | the positions of the largest local maxima | none |
+//! | [`spatial_soft_argmax_around`] | expected positions around them | exact |
 //! | [`spatial_softmax`] | probabilities | exact |
 //! | [`render_gaussian`] | heatmaps from positions | exact |
 //!
@@ -42,8 +48,8 @@
 //! [`Noise`].
 //!
 //! [`nn`] has modules, with a beta that may be learnt or a training mode; [`losses`] has those of DSNT and
-//! those of the scores of an index. Users of kornia,
-//! dsntnn, entmax and PyTorch find their calls in [`coming_from`].
+//! those of the scores of an index. [`discrete_choices`] says which operator and which estimator when.
+//! Users of kornia, dsntnn, entmax and PyTorch find their calls in [`coming_from`].
 //!
 //! # Quick start
 //!
@@ -64,8 +70,8 @@
 //! No backend is enabled by default; name the one that Burn itself was given: `ndarray`, `flex`,
 //! `wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`. Each brings the fused kernels for
 //! that backend. `tch` and `remote`, and any backend that Burn has and this crate was not given,
-//! are served by plain tensor operations with the same results and gradients, except that there
-//! [`straight_through_one_hot`] passes none on to a score that is NaN or infinite.
+//! are served by plain tensor operations with the same results and gradients, except that there the one-hots
+//! and what else is straight-through or sampled pass none on to a score that is NaN or infinite.
 //! `autodiff`, `fusion` and `std` (all on by default) mirror Burn's features of the same names; a
 //! program that turns `fusion` off in Burn turns it off here too.
 
@@ -76,6 +82,8 @@ mod broken;
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 mod composed;
+#[doc = include_str!("discrete_choices.md")]
+pub mod discrete_choices {}
 mod estimator;
 mod functions;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
@@ -93,6 +101,7 @@ mod philox;
 mod precision;
 #[doc(hidden)]
 pub mod reference;
+mod top_k;
 mod weighting;
 
 pub use estimator::Estimator;

@@ -1,4 +1,4 @@
-use burn_core::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use burn_core::tensor::{DType, Device, Distribution, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 /// Where the random numbers of an operator come from.
@@ -28,21 +28,22 @@ pub enum Noise {
 }
 
 impl Noise {
-    /// Four integers of 32 bits, signed.
+    /// Four integers of 32 bits, signed, whatever integers the device has by default.
     pub(crate) fn key(self, device: &Device) -> Tensor<1, Int> {
+        let options = (device, DType::I32);
         match self {
             Self::Device => {
                 // Of halves: a backend that draws floats has 24 bits of each.
                 let halves = || {
                     let halves = Distribution::Uniform(0.0, 65536.0);
-                    Tensor::<1, Int>::random([4], halves, device).clamp(0, 65535)
+                    Tensor::<1, Int>::random([4], halves, options).clamp(0, 65535)
                 };
                 (halves() - 32768) * 65536 + halves()
             }
             Self::Seed(seed) => {
                 let words = [seed as u32, (seed >> 32) as u32, 0, 0];
                 let words = words.map(|word| i64::from(word.cast_signed()));
-                Tensor::from_data(TensorData::from(words), device)
+                Tensor::from_data(TensorData::from(words), options)
             }
         }
     }

@@ -184,6 +184,73 @@ pub trait ArgmaxOps: Backend {
         composed::one_hot::<Self>(values, dim)
     }
 
+    /// The index of that maximum. A NaN is the largest of all.
+    #[fusion(dtype = burn_core::tensor::DType::I32, shape = composed::with_dim_size(values, *dim, 1))]
+    fn first_argmax(values: FloatTensor<Self>, dim: usize) -> IntTensor<Self> {
+        composed::first_argmax::<Self>(values, dim)
+    }
+
+    /// The rows of a code book `[codes, features]` at the first maxima of `logits`, `[outer, codes, inner]`:
+    /// `[outer, features, inner]`. Autodiff alone overrides it, and looks at the surrogate.
+    #[fusion(default)]
+    fn straight_through_select(
+        logits: FloatTensor<Self>,
+        codebook: FloatTensor<Self>,
+        _surrogate: Surrogate,
+    ) -> FloatTensor<Self> {
+        composed::select_forward::<Self>(logits, codebook).0
+    }
+
+    /// 1 at the `k` largest along `dim`, of equals at the first, 0 elsewhere. A NaN is the largest of all.
+    #[fusion(dtype = values, shape = values)]
+    fn top_k(values: FloatTensor<Self>, k: usize, dim: usize) -> FloatTensor<Self> {
+        composed::top_k::<Self>(values, k, dim)
+    }
+
+    /// [`top_k`](ArgmaxOps::top_k) for a backend without gradients. Autodiff alone overrides it, and looks at
+    /// the surrogate.
+    #[fusion(default)]
+    fn straight_through_top_k(
+        logits: FloatTensor<Self>,
+        k: usize,
+        dim: usize,
+        _surrogate: Surrogate,
+    ) -> FloatTensor<Self> {
+        Self::top_k(logits, k, dim)
+    }
+
+    /// `clip(beta * x - t, 0, 1)` with a `t` for each row such that they sum to `k`, of logits in the dtype that
+    /// sums run in, and the state that the backward pass needs: a score of each row, and how far the threshold
+    /// is below it.
+    #[fusion(meta = |logits, _k, dim, _beta| composed::soft_top_k_metadata(logits, *dim))]
+    fn soft_top_k_forward(
+        logits: FloatTensor<Self>,
+        k: usize,
+        dim: usize,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed::soft_top_k_forward::<Self>(logits, k, dim, beta)
+    }
+
+    /// [`soft_top_k_forward`](ArgmaxOps::soft_top_k_forward) without the state.
+    #[fusion(dtype = logits, shape = logits)]
+    fn soft_top_k(logits: FloatTensor<Self>, k: usize, dim: usize, beta: f64) -> FloatTensor<Self> {
+        Self::soft_top_k_forward(logits, k, dim, beta).0
+    }
+
+    /// The gradient of [`soft_top_k`](ArgmaxOps::soft_top_k): where a weight is between 0 and 1, `beta` times
+    /// `grad` less its mean there, and 0 elsewhere.
+    #[fusion(dtype = logits, shape = logits)]
+    fn soft_top_k_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        composed::soft_top_k_backward::<Self>(logits, state, grad, dim, beta)
+    }
+
     /// [`one_hot`](ArgmaxOps::one_hot) for a backend without gradients. Autodiff alone overrides it,
     /// and looks at the surrogate.
     #[fusion(default)]
@@ -253,8 +320,8 @@ pub trait ArgmaxOps: Backend {
         composed::noisy::<Self>(logits, key, stream)
     }
 
-    /// The index of the first maximum of logits with noise, along `dim`, in the dtype of the key.
-    #[fusion(dtype = key, shape = composed::with_dim_size(logits, *dim, 1))]
+    /// The index of the first maximum of logits with noise, along `dim`.
+    #[fusion(dtype = burn_core::tensor::DType::I32, shape = composed::with_dim_size(logits, *dim, 1))]
     fn sampled_argmax(
         logits: FloatTensor<Self>,
         key: IntTensor<Self>,

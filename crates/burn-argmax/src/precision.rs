@@ -33,6 +33,12 @@ pub(crate) fn sum_along<const D: usize>(tensor: Tensor<D>, dim: usize) -> Tensor
     Tensor::from_dispatch(composed::sum_dim::<Dispatch>(tensor.into_dispatch(), dim))
 }
 
+/// So many copies along `dim`, of size 1, whose gradients are summed in levels.
+pub(crate) fn copies<const D: usize>(tensor: Tensor<D>, dim: usize, count: usize) -> Tensor<D> {
+    let copies = composed::expand_dim::<Dispatch>(tensor.into_dispatch(), dim, count);
+    Tensor::from_dispatch(copies)
+}
+
 /// Sums over so many terms. Burn's gradient of a division by a number has the digits of `f32` alone.
 pub(crate) fn divided<const D: usize>(sums: Tensor<D>, count: usize) -> Tensor<D> {
     sums * (1.0 / count as f64)

@@ -18,8 +18,7 @@ pub const PIXELS: usize = SIZE * SIZE;
 /// The largest value of a pixel: of so many dots, how many are inked.
 pub const DOTS: u8 = 16;
 
-/// Of the digits, in the order of the file, in which the writers follow each other: the last are of writers
-/// that no other part has.
+/// How many are trained on, and how many are not tested on, in the order of the file.
 const TRAIN: usize = 1200;
 const VALID: usize = 1400;
 

@@ -1,9 +1,10 @@
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use burn_argmax::{Noise, Surrogate, straight_through_one_hot};
 
 use crate::{
     data::{DOTS, Digit, PIXELS, dots},
     model::{Autoencoder, VARIABLES},
+    numbers::numbers,
 };
 
 /// Draws of a code for each digit.
@@ -69,12 +70,4 @@ impl Evaluation {
 /// A code as hexadecimal digits.
 pub fn hexadecimal(code: &[usize; VARIABLES]) -> String {
     code.iter().map(|value| format!("{value:x}")).collect()
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor
-        .into_data()
-        .convert::<f64>()
-        .try_into_vec()
-        .expect("data that was converted to f64")
 }

@@ -13,6 +13,8 @@ mod learned;
 #[path = "../../peak-index/src/metric.rs"]
 mod metric;
 mod model;
+#[path = "../../peak-index/src/numbers.rs"]
+mod numbers;
 #[path = "../../peak-index/src/output.rs"]
 mod output;
 mod plot;

@@ -41,7 +41,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         epochs: args.epochs,
         networks: Vec::new(),
     };
-    for &seed in &args.seed {
+    for (index, &seed) in args.seed.iter().enumerate() {
+        if args.seed[..index].contains(&seed) {
+            continue;
+        }
         for (index, &choice) in args.estimator.iter().enumerate() {
             if args.estimator[..index].contains(&choice) {
                 continue;

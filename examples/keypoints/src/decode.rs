@@ -6,6 +6,7 @@ use burn_argmax::{Coordinates, spatial_soft_argmax};
 use crate::{
     data::{CORNERS, SIZE},
     method::Method,
+    numbers::numbers,
 };
 
 /// How positions are read from heatmaps.
@@ -75,14 +76,6 @@ impl Decoding {
             y as f64 + step(y, height, width),
         ]
     }
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor
-        .into_data()
-        .convert::<f64>()
-        .try_into_vec()
-        .expect("data that was converted to f64")
 }
 
 fn to_corners(pixels: &[f64]) -> Vec<Corners> {

@@ -8,6 +8,8 @@ mod decode;
 mod device;
 mod method;
 mod model;
+#[path = "../../peak-index/src/numbers.rs"]
+mod numbers;
 #[path = "../../peak-index/src/output.rs"]
 mod output;
 mod plot;

@@ -1,5 +1,8 @@
 use burn::{config::Config, tensor::Tensor};
-use burn_argmax::{Surrogate, sign_one_hot, soft_argmax, straight_through_one_hot};
+use burn_argmax::{
+    Estimator, Surrogate, nn::SampledOneHotConfig, sign_one_hot, soft_argmax,
+    straight_through_one_hot,
+};
 use clap::ValueEnum;
 
 /// How the index of the peak is read from the logits.
@@ -9,6 +12,12 @@ pub enum Op {
     Soft,
     /// The index of the straight-through one-hot, with the softmax's gradient.
     StraightThrough,
+    /// The index of a one-hot that is drawn while training, with the gradient of a Gumbel-softmax.
+    GumbelSoftmax,
+    /// The same with the gradient of ReinMax.
+    ReinMax,
+    /// The same with that of the gapped straight-through.
+    Gapped,
     /// The mean index that the sign trick marks. Its gradient is zero: it does not learn.
     Sign,
 }
@@ -19,6 +28,9 @@ impl Op {
         match self {
             Op::Soft => "soft",
             Op::StraightThrough => "straight-through",
+            Op::GumbelSoftmax => "gumbel-softmax",
+            Op::ReinMax => "rein-max",
+            Op::Gapped => "gapped",
             Op::Sign => "sign",
         }
     }
@@ -31,12 +43,26 @@ impl Op {
                 let surrogate = Surrogate::Softmax { beta: 1.0 };
                 mean_index(straight_through_one_hot(logits, 1, surrogate))
             }
+            Op::GumbelSoftmax => mean_index(drawn(logits, Estimator::GumbelSoftmax { beta: 1.0 })),
+            Op::ReinMax => mean_index(drawn(logits, Estimator::ReinMax { beta: 1.0 })),
+            Op::Gapped => mean_index(drawn(
+                logits,
+                Estimator::Gapped {
+                    beta: 1.0,
+                    gap: 1.0,
+                },
+            )),
             Op::Sign => {
                 let marked = sign_one_hot(logits, 1);
                 mean_index(marked.clone() / marked.sum_dim(1))
             }
         }
     }
+}
+
+/// A one-hot that is drawn while training, and at the maximum afterwards.
+fn drawn(logits: Tensor<2>, estimator: Estimator) -> Tensor<2> {
+    SampledOneHotConfig::new(estimator).init().forward(logits)
 }
 
 /// `sum_i i * weight_i` of weights that sum to 1.

@@ -2,14 +2,16 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{
     Surrogate, Weighting, entmax,
     nn::{SoftArgmaxConfig, StraightThroughOneHotConfig},
-    sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
-    soft_argmin_over, softmax, straight_through_one_hot,
+    refined_argmax, sign_one_hot, soft_argmax, soft_argmax_moments, soft_argmax_over, soft_argmin,
+    soft_argmin_over, soft_top_k, softmax, straight_through_argmax, straight_through_one_hot,
+    straight_through_top_k,
 };
 
 use super::{Function, function, weights::*};
+use crate::oracle_top_k;
 
 /// Functions along the last of three dimensions.
-pub const OF_LINES: [Function; 25] = [
+pub const OF_LINES: [Function; 29] = [
     function(
         "soft_argmax",
         |x, _| soft_argmax(x, 2, BETA),
@@ -119,6 +121,31 @@ pub const OF_LINES: [Function; 25] = [
         |x, _| first_maximum(x),
     )
     .with_surrogate(),
+    function(
+        "straight_through_top_k, softmax",
+        |x, _| straight_through_top_k(x, 3, 2, Surrogate::Softmax { beta: BETA }),
+        |x, _| oracle_top_k::top_k(x, 3),
+    )
+    .with_surrogate(),
+    function(
+        "soft_top_k",
+        |x, _| {
+            let half = x.dims()[2] / 2;
+            soft_top_k(x, half, 2, BETA)
+        },
+        |x, _| oracle_top_k::soft_top_k(x, x.len() / 2, BETA),
+    ),
+    function(
+        "straight_through_argmax",
+        |x, _| straight_through_argmax(x, 2, BETA),
+        |x, _| mean_of_line(by_first_maximum, x),
+    )
+    .with_surrogate(),
+    function(
+        "refined_argmax",
+        |x, _| refined_argmax(x, 2),
+        |x, _| refined_or_nan(x, [1, x.len()])[..1].to_vec(),
+    ),
     function(
         "sign_one_hot",
         |x, _| sign_one_hot(x, 2),

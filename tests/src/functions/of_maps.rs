@@ -1,7 +1,8 @@
 use burn::tensor::Tensor;
 use burn_argmax::{
-    Coordinates, Weighting, losses, nn::SpatialSoftArgmaxConfig, spatial_soft_argmax,
-    spatial_soft_argmax_moments, spatial_softmax,
+    Coordinates, Weighting, losses, nn::SpatialSoftArgmaxConfig, refined_spatial_argmax,
+    spatial_soft_argmax, spatial_soft_argmax_moments, spatial_softmax,
+    straight_through_spatial_argmax,
 };
 
 use super::{Function, Sizes, function, weights::*};
@@ -44,7 +45,18 @@ fn variance_of_map(x: &[f64], sizes: Sizes) -> Vec<f64> {
 }
 
 /// Functions of maps of two dimensions.
-pub const OF_MAPS: [Function; 14] = [
+pub const OF_MAPS: [Function; 16] = [
+    function(
+        "straight_through_spatial_argmax",
+        |x, sizes| straight_through_spatial_argmax(maps(x, sizes), BETA, Coordinates::CellCenters),
+        |x, sizes| mean_of_map(by_first_maximum, x, sizes, cell_centers),
+    )
+    .with_surrogate(),
+    function(
+        "refined_spatial_argmax",
+        |x, sizes| refined_spatial_argmax(maps(x, sizes), Coordinates::Index),
+        refined_or_nan,
+    ),
     function(
         "spatial_soft_argmax",
         |x, sizes| spatial_soft_argmax(maps(x, sizes), BETA, Coordinates::Index),

@@ -3,7 +3,7 @@
 use burn_argmax::Weighting;
 
 use super::Sizes;
-use crate::oracle_entmax;
+use crate::{oracle_entmax, oracle_refine};
 
 pub const BETA: f64 = 1.5;
 const LEVEL: f64 = 0.25;
@@ -77,6 +77,23 @@ pub fn within_by_entmax(x: &[f64], sizes: Sizes) -> Vec<f64> {
         .map(|(&x, p)| if p == 0.0 { f64::NEG_INFINITY } else { x })
         .collect();
     by_entmax(&masked, sizes)
+}
+
+/// All at the first maximum.
+pub fn by_first_maximum(x: &[f64], sizes: Sizes) -> Vec<f64> {
+    if by_softmax(x, sizes).iter().any(|p| p.is_nan()) {
+        return vec![f64::NAN; x.len()];
+    }
+    let first = (0..x.len()).fold(0, |top, i| if x[i] > x[top] { i } else { top });
+    (0..x.len()).map(|i| f64::from(i == first)).collect()
+}
+
+/// The refined maximum of a row that has one.
+pub fn refined_or_nan(x: &[f64], sizes: Sizes) -> Vec<f64> {
+    if by_softmax(x, sizes).iter().any(|p| p.is_nan()) {
+        return vec![f64::NAN; 2];
+    }
+    oracle_refine::refined(x, &sizes)
 }
 
 /// How rows become weights in the oracle.

@@ -7,6 +7,7 @@ mod files {
     mod bins_and_argmin;
     mod dtypes;
     mod errors;
+    mod errors_of_choices;
     mod extremes;
     mod gradient;
     mod layout;
@@ -35,6 +36,7 @@ macro_rules! forward {
             bins_and_argmin in "bins_and_argmin.rs",
             dtypes in "dtypes.rs",
             errors in "errors.rs",
+            errors_of_choices in "errors_of_choices.rs",
             extremes in "extremes.rs",
             layout in "layout.rs",
             properties in "properties.rs",
@@ -61,6 +63,7 @@ macro_rules! gradient {
                 double_use in "gradient/double_use.rs",
                 dtypes in "gradient/dtypes.rs",
                 entmax in "gradient/entmax.rs",
+                estimators in "gradient/estimators.rs",
                 every_function in "gradient/every_function.rs",
                 extremes in "gradient/extremes.rs",
                 finite_differences in "gradient/finite_differences.rs",
@@ -74,12 +77,14 @@ macro_rules! gradient {
                 losses_variance in "gradient/losses_variance.rs",
                 nn in "gradient/nn.rs",
                 of_coordinates in "gradient/of_coordinates.rs",
+                peaks in "gradient/peaks.rs",
                 properties in "gradient/properties.rs",
                 real_sizes in "gradient/real_sizes.rs",
                 refined_argmax in "gradient/refined_argmax.rs",
                 render_gaussian in "gradient/render_gaussian.rs",
                 lines in "gradient/lines.rs",
                 sampled in "gradient/sampled.rs",
+                select in "gradient/select.rs",
                 sign_one_hot in "gradient/sign_one_hot.rs",
                 soft_argmax in "gradient/soft_argmax.rs",
                 soft_argmax_moments in "gradient/soft_argmax_moments.rs",
@@ -88,8 +93,34 @@ macro_rules! gradient {
                 spatial_soft_argmax in "gradient/spatial_soft_argmax.rs",
                 straight_through_argmax in "gradient/straight_through_argmax.rs",
                 straight_through_one_hot in "gradient/straight_through_one_hot.rs",
+                top_k in "gradient/top_k.rs",
                 weighting in "gradient/weighting.rs",
+                weighting_extremes in "gradient/weighting_extremes.rs",
                 $($extra)*
+            }
+        }
+    };
+}
+
+/// Every operator, and all that a backward pass asks a checkpointer for: the rest does not depend on it.
+macro_rules! checkpointed {
+    () => {
+        mod gradient {
+            use super::device;
+
+            include_files! {
+                contract in "gradient/contract.rs",
+                divergences in "gradient/divergences.rs",
+                double_use in "gradient/double_use.rs",
+                every_function in "gradient/every_function.rs",
+                golden in "gradient/golden.rs",
+                in_place in "gradient/in_place.rs",
+                layout in "gradient/layout.rs",
+                nn in "gradient/nn.rs",
+                sampled in "gradient/sampled.rs",
+                select in "gradient/select.rs",
+                soft_argmax_over in "gradient/soft_argmax_over.rs",
+                top_k in "gradient/top_k.rs",
             }
         }
     };
@@ -124,8 +155,7 @@ macro_rules! suite {
                         .map(|device| device.autodiff().gradient_checkpointing())
                 }
 
-                forward!($($extra)*);
-                gradient!($($extra_gradient)*);
+                checkpointed!();
             }
         }
     };

@@ -11,7 +11,11 @@ use burn_core::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 
-use crate::{ArgmaxOps, Estimator, Surrogate, Weighting, composed::widen, losses::Divergence};
+use crate::{
+    ArgmaxOps, Estimator, Surrogate, Weighting,
+    composed::{self, widen},
+    losses::Divergence,
+};
 
 impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C> {
     fn soft_argmax(
@@ -109,6 +113,86 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         }
     }
 
+    fn first_argmax(values: FloatTensor<Self>, dim: usize) -> IntTensor<Self> {
+        B::first_argmax(values.into_primitive(), dim)
+    }
+
+    fn top_k(values: FloatTensor<Self>, k: usize, dim: usize) -> FloatTensor<Self> {
+        Self::straight_through_top_k(values, k, dim, Surrogate::Identity)
+    }
+
+    fn straight_through_top_k(
+        logits: FloatTensor<Self>,
+        k: usize,
+        dim: usize,
+        surrogate: Surrogate,
+    ) -> FloatTensor<Self> {
+        with_surrogate::<B, C>(logits, dim, surrogate, |logits| B::top_k(logits, k, dim))
+    }
+
+    fn soft_top_k(logits: FloatTensor<Self>, k: usize, dim: usize, beta: f64) -> FloatTensor<Self> {
+        unary_operator::<B, C, _>(
+            logits,
+            |logits| B::soft_top_k(logits, k, dim, beta),
+            |logits| {
+                let (weights, state) = B::soft_top_k_forward(logits, k, dim, beta);
+                (weights, (state, dim, beta))
+            },
+            |logits, (state, dim, beta), grad| {
+                B::soft_top_k_backward(logits, state, grad, dim, beta)
+            },
+        )
+    }
+
+    fn straight_through_select(
+        logits: FloatTensor<Self>,
+        codebook: FloatTensor<Self>,
+        surrogate: Surrogate,
+    ) -> FloatTensor<Self> {
+        #[derive(Debug)]
+        struct Select;
+
+        impl<B: Backend + ArgmaxOps> Backward<B, 2> for Select {
+            type State = ([NodeId; 2], IntTensor<B>, Surrogate);
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 2>,
+                grads: &mut Gradients,
+                checkpointer: &mut Checkpointer,
+            ) {
+                let (nodes, indices, surrogate) = ops.state;
+                let [logits, codebook] =
+                    nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
+                let same = codebook.clone();
+                binary::<B, _, _>(
+                    ops.parents,
+                    ops.node,
+                    grads,
+                    |grad| composed::select_backward::<B>(logits, codebook, grad, surrogate),
+                    |grad| composed::select_codebook_backward::<B>(same, indices, grad),
+                );
+            }
+        }
+
+        match Select
+            .prepare::<C>([logits.node(), codebook.node()])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let nodes = [prep.checkpoint(&logits), prep.checkpoint(&codebook)];
+                let (logits, codebook) = (logits.into_primitive(), codebook.into_primitive());
+                let (selected, indices) = composed::select_forward::<B>(logits, codebook);
+                prep.finish((nodes, indices, surrogate), selected)
+            }
+            OpsKind::UnTracked(prep) => {
+                let (logits, codebook) = (logits.into_primitive(), codebook.into_primitive());
+                prep.finish(B::straight_through_select(logits, codebook, surrogate))
+            }
+        }
+    }
+
     fn entmax(logits: FloatTensor<Self>, dim: usize, alpha: f64, beta: f64) -> FloatTensor<Self> {
         unary_operator::<B, C, _>(
             logits,
@@ -200,12 +284,7 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         dim: usize,
         surrogate: Surrogate,
     ) -> FloatTensor<Self> {
-        match surrogate {
-            Surrogate::Identity => identity::<B, C>(logits, |logits| B::one_hot(logits, dim)),
-            Surrogate::Softmax { beta } => {
-                with_softmax_gradient::<B, C>(logits, dim, beta, |logits| B::one_hot(logits, dim))
-            }
-        }
+        with_surrogate::<B, C>(logits, dim, surrogate, |logits| B::one_hot(logits, dim))
     }
 
     fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
@@ -321,6 +400,19 @@ fn unary_operator<B: Backend, C: CheckpointStrategy, K: Clone + Debug + Send + '
             prep.finish((id, kept, backward), result)
         }
         OpsKind::UnTracked(prep) => prep.finish(untracked(argument.into_primitive())),
+    }
+}
+
+/// What `forward` makes of the logits, with the gradient of a surrogate.
+fn with_surrogate<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
+    logits: FloatTensor<Autodiff<B, C>>,
+    dim: usize,
+    surrogate: Surrogate,
+    forward: impl Fn(FloatTensor<B>) -> FloatTensor<B>,
+) -> FloatTensor<Autodiff<B, C>> {
+    match surrogate {
+        Surrogate::Identity => identity::<B, C>(logits, forward),
+        Surrogate::Softmax { beta } => with_softmax_gradient::<B, C>(logits, dim, beta, forward),
     }
 }
 

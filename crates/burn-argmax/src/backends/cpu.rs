@@ -2,7 +2,7 @@
 
 use burn_core::{
     backend::{Backend, TensorMetadata, tensor::FloatTensor},
-    tensor::Shape,
+    tensor::{Shape, TensorData},
 };
 
 use crate::{Weighting, composed::widen, kernels::cpu, weighting::Weights};
@@ -56,6 +56,12 @@ pub(super) fn table<T: Stored, H: HostTensor>(values: Vec<T>, maps: usize) -> H 
     H::from_vec(values, Shape::from([maps, entries]))
 }
 
+/// The indices of lines, as `i32`: a line that is longer has no tensor.
+pub(super) fn of_lines(indices: Vec<usize>, shape: Shape) -> TensorData {
+    let indices: Vec<i32> = indices.into_iter().map(|index| index as i32).collect();
+    TensorData::new(indices, shape)
+}
+
 /// Runs an expression with `T` bound to the element type of a float tensor.
 macro_rules! with_float {
     ($op:literal, $tensor:expr, $T:ident => $body:expr) => {
@@ -106,7 +112,7 @@ macro_rules! implement_on_host {
     ($backend:ty) => {
         use $crate::{
             ArgmaxOps, Weighting,
-            backends::cpu::{scores, table, updated, with_accumulator, with_float},
+            backends::cpu::{of_lines, scores, table, updated, with_accumulator, with_float},
             composed::{SCORES, cast, widen, with_dim_size, words},
             losses::Divergence,
             kernels::cpu::{
@@ -120,7 +126,7 @@ macro_rules! implement_on_host {
                 ops::IntTensorOps,
                 tensor::{FloatTensor, IntTensor},
             },
-            tensor::{DType, TensorData},
+            tensor::DType,
         };
         use burn_std::{bf16, f16};
 
@@ -417,6 +423,41 @@ macro_rules! implement_on_host {
                 })
             }
 
+            fn first_argmax(values: FloatTensor<Self>, dim: usize) -> IntTensor<Self> {
+                let shape = values.shape();
+                let lines = Lines::along(&shape, dim);
+                let indices = with_float!("first_argmax", values, T => {
+                    values.read(|values| cpu::peak_indices::<T>(values, lines))
+                });
+                let indices = of_lines(indices, with_dim_size(&shape, dim, 1));
+                Self::int_from_data(indices, &values.device())
+            }
+
+            fn top_k(values: FloatTensor<Self>, k: usize, dim: usize) -> FloatTensor<Self> {
+                with_float!("top_k", values, T => {
+                    let shape = values.shape();
+                    let lines = Lines::along(&shape, dim);
+                    let marks = values.read(|values| cpu::top_k::top_k::<T>(values, lines, k));
+                    HostTensor::from_vec(marks, shape)
+                })
+            }
+
+            fn soft_top_k_forward(
+                logits: FloatTensor<Self>,
+                k: usize,
+                dim: usize,
+                beta: f64,
+            ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+                with_accumulator!("soft_top_k", logits, A => {
+                    let shape = logits.shape();
+                    let lines = Lines::along(&shape, dim);
+                    let (weights, state) =
+                        logits.read(|logits| cpu::top_k::soft_top_k::<A>(logits, lines, k, beta));
+                    let of_state = with_dim_size(&shape, dim, cpu::top_k::STATE);
+                    (HostTensor::from_vec(weights, shape), HostTensor::from_vec(state, of_state))
+                })
+            }
+
             fn entmax_forward(
                 logits: FloatTensor<Self>,
                 dim: usize,
@@ -467,16 +508,15 @@ macro_rules! implement_on_host {
                 key: IntTensor<Self>,
                 dim: usize,
             ) -> IntTensor<Self> {
-                let (shape, dtype) = (logits.shape(), key.dtype());
+                let shape = logits.shape();
                 let words = words::<Self>(key, SCORES);
                 let lines = Lines::along(&shape, dim);
                 let logits = widen::<Self>(logits);
                 let indices = with_accumulator!("sampled_argmax", logits, A => {
                     logits.read(|logits| cpu::gumbel::noisy_peaks::<A>(logits, lines, words))
                 });
-                let indices: Vec<i64> = indices.into_iter().map(|index| index as i64).collect();
-                let indices = TensorData::new(indices, with_dim_size(&shape, dim, 1));
-                Self::int_from_data(indices.convert_dtype(dtype), &logits.device())
+                let indices = of_lines(indices, with_dim_size(&shape, dim, 1));
+                Self::int_from_data(indices, &logits.device())
             }
 
             fn sampled_one_hot_forward(

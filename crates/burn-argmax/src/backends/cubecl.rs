@@ -1,4 +1,8 @@
-use burn_core::backend::{TensorMetadata, ops::FloatTensorOps, tensor::FloatTensor};
+use burn_core::backend::{
+    TensorMetadata,
+    ops::FloatTensorOps,
+    tensor::{FloatTensor, IntTensor},
+};
 use burn_core::tensor::Shape;
 use burn_cubecl::CubeBackend;
 
@@ -86,6 +90,10 @@ impl ArgmaxOps for CubeBackend {
 
     fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
         cube::one_hot(values, dim)
+    }
+
+    fn first_argmax(values: FloatTensor<Self>, dim: usize) -> IntTensor<Self> {
+        cube::first_argmax(values, dim)
     }
 
     fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {

@@ -11,7 +11,7 @@ use burn_core::{
     tensor::{Shape, Slice},
 };
 
-use super::tensors::{Dtypes, cast, is_nan, sum_dim, widen};
+use super::tensors::{bool_dtype, cast, is_nan, sum_dim, widen};
 use crate::losses::{Divergence, TINY};
 
 /// The divergence of every map, `[maps, 1]`, in the dtype that sums run in.
@@ -58,7 +58,7 @@ pub(crate) fn scale_slopes<B: Backend>(
 ) -> FloatTensor<B> {
     let shape = slopes.shape();
     let broken = is_nan::<B>(losses);
-    let dtype = Dtypes::of::<B>(&grad.device()).bool;
+    let dtype = bool_dtype::<B>(&grad.device());
     let silent = B::float_equal_elem(grad.clone(), 0f32.into(), dtype);
     let slopes = B::float_mul(slopes, grad);
     let broken = B::bool_expand(broken, shape.clone());
@@ -103,7 +103,7 @@ impl<B: Backend> Terms<B> {
 
     /// Which maps have an entry that is no probability, or a line one that is not finite, `[maps, 1]`.
     pub(super) fn broken(&self) -> BoolTensor<B> {
-        let dtype = Dtypes::of::<B>(&self.p.device()).bool;
+        let dtype = bool_dtype::<B>(&self.p.device());
         let infinite = B::float_is_inf(self.p.clone(), dtype);
         let negative = B::float_lower_elem(self.p.clone(), 0f32.into(), dtype);
         let nan = is_nan::<B>(B::float_add(self.p.clone(), self.log_q.clone()));
@@ -129,7 +129,7 @@ impl<B: Backend> Terms<B> {
                 let near =
                     B::float_mul_scalar(B::float_mul(near, about.middle.clone()), 0.5.into());
                 let far = B::float_add(B::float_mul(p, of_p), B::float_mul(q, of_q));
-                let dtype = Dtypes::of::<B>(&far.device()).bool;
+                let dtype = bool_dtype::<B>(&far.device());
                 let is_near = B::float_lower_elem(B::float_abs(about.lean), 0.5.into(), dtype);
                 B::float_mask_where(far, is_near, near)
             }
@@ -213,7 +213,7 @@ impl<B: Backend> Middle<B> {
         [(p, self.lean.clone()), (q, opposite)].map(|(half, lean)| {
             let near = B::float_log1p(B::float_clamp_min(lean.clone(), (-0.5).into()));
             // Where little is left of x, its distance from m does not tell how much.
-            let dtype = Dtypes::of::<B>(&lean.device()).bool;
+            let dtype = bool_dtype::<B>(&lean.device());
             let small = B::float_lower_elem(lean, (-0.5).into(), dtype);
             let whole = B::float_mul_scalar(half.clone(), 2.0.into());
             let log = B::float_log(tiny_more::<B>(whole));

@@ -5,7 +5,7 @@ use burn_core::backend::{
     tensor::{BoolTensor, FloatTensor},
 };
 
-use super::tensors::{Dtypes, accumulator_max, entry_of, is_mask, is_nan, is_silent, sum_dim};
+use super::tensors::{accumulator_max, bool_dtype, entry_of, is_mask, is_nan, is_silent, sum_dim};
 
 /// Shapes and dtypes of the weights and of the state.
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
@@ -77,7 +77,7 @@ pub fn entmax_backward<B: Backend>(
     let silent = is_silent::<B>(grad.clone(), dim);
     let (slopes, broken) = slopes::<B>(logits, state, dim, alpha, beta);
     let shape = slopes.shape();
-    let dtype = Dtypes::of::<B>(&grad.device()).bool;
+    let dtype = bool_dtype::<B>(&grad.device());
     let nothing = B::float_equal_elem(slopes.clone(), 0f32.into(), dtype);
     let grad = B::float_mask_fill(grad, nothing, 0f32.into());
     let sum = sum_dim::<B>(slopes.clone(), dim);
@@ -147,7 +147,7 @@ impl<B: Backend> Roots<B> {
         /// From which the power of a root near 1 is the more exact by how far it is from 1.
         const STEEP: f64 = 4.0;
 
-        let dtype = Dtypes::of::<B>(&level.device()).bool;
+        let dtype = bool_dtype::<B>(&level.device());
         let roots = B::float_add(self.distance.clone(), level.clone());
         // A NaN stays.
         let below = B::float_lower_equal_elem(roots.clone(), 0f32.into(), dtype);
@@ -166,7 +166,7 @@ impl<B: Backend> Roots<B> {
             let less = B::float_sub_scalar(level, 1f32.into());
             let less = B::float_add(self.distance.clone(), less);
             let less = B::float_mask_fill(less, below.clone(), 0f32.into());
-            B::float_exp(B::float_mul_scalar(B::float_log1p(less), exponent.into()))
+            B::float_exp(B::float_mul_scalar(log1p::<B>(less), exponent.into()))
         } else {
             // Not by a power: the exponent of one may be of single precision.
             let log = B::float_log(positive.clone());
@@ -175,4 +175,23 @@ impl<B: Backend> Roots<B> {
         let slopes = B::float_div(weights.clone(), positive);
         (cleared(weights), cleared(slopes))
     }
+}
+
+/// `ln(1 + x)`, exact near 0 too, where that of a GPU may be the logarithm of a rounded sum.
+pub(crate) fn log1p<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    /// Up to which the series has the digits of an `f64`.
+    const SMALL: f32 = 0.1;
+
+    // Twice the inverse hyperbolic tangent of `x / (2 + x)`.
+    let ratio = B::float_div(x.clone(), B::float_add_scalar(x.clone(), 2f32.into()));
+    let square = B::float_mul(ratio.clone(), ratio.clone());
+    let zeros = B::float_mul_scalar(square.clone(), 0f32.into());
+    let sum = (0..7).rev().fold(zeros, |sum, term| {
+        let coefficient = 2.0 / (2 * term + 1) as f64;
+        let sum = B::float_mul(sum, square.clone());
+        B::float_add_scalar(sum, coefficient.into())
+    });
+    let dtype = bool_dtype::<B>(&x.device());
+    let is_large = B::float_greater_elem(B::float_abs(x.clone()), SMALL.into(), dtype);
+    B::float_mask_where(B::float_mul(sum, ratio), is_large, B::float_log1p(x))
 }

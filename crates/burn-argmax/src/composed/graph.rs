@@ -10,19 +10,23 @@ use burn_core::backend::{
     Backend, TensorMetadata,
     tensor::{BoolTensor, FloatTensor, IntTensor},
 };
-use burn_core::tensor::{IndexingUpdateOp, Shape};
+use burn_core::tensor::{DType, IndexingUpdateOp, Shape};
 
+pub use super::one_hot::first_argmax;
 use super::{
     divergence::Terms,
-    entmax,
-    one_hot::{self as hard, first_argmax},
+    entmax, one_hot as hard,
     rows::{Rows, argmax},
-    sampled::{self, Conditional, SCORES, gapped},
+    sampled::{self, Conditional, SCORES, gapped, less_maximum},
+    select::{at_indices, finite_entries},
     soft_argmax::{self, soft_argmax_forward},
     soft_argmax_moments::{as_maps, of_lines},
     soft_argmax_over::{slope_over, soft_argmax_over_forward},
     spatial_moments::{self, spatial_moments_forward},
-    tensors::{Dtypes, accumulator_max, cast, expand_dim, is_mask, is_nan, sum_dim, widen},
+    tensors::{
+        accumulator_max, bool_dtype, cast, expand_dim, is_mask, is_nan, not_finite, sum_dim, widen,
+    },
+    top_k,
 };
 use crate::{Estimator, Surrogate, Weighting, losses::Divergence, weighting::Weights};
 
@@ -123,21 +127,71 @@ pub fn straight_through_one_hot<B: Backend>(
     surrogate: Surrogate,
 ) -> FloatTensor<B> {
     let constant = B::float_detach(logits.clone());
-    let one_hot = hard::one_hot::<B>(constant.clone(), dim);
+    let one_hot = hard::one_hot::<B>(constant, dim);
     if !B::ad_enabled(&logits.device()) {
         return one_hot;
     }
-    let dtype = Dtypes::of::<B>(&logits.device()).bool;
-    let infinite = B::float_is_inf(constant.clone(), dtype);
-    let blocked = B::bool_or(infinite, is_nan::<B>(constant));
-    let term = match surrogate {
+    add::<B>(one_hot, surrogate_term::<B>(logits, dim, surrogate))
+}
+
+/// The term that has the gradient of a surrogate.
+fn surrogate_term<B: Backend>(
+    logits: FloatTensor<B>,
+    dim: usize,
+    surrogate: Surrogate,
+) -> FloatTensor<B> {
+    let constant = B::float_detach(logits.clone());
+    let blocked = not_finite::<B>(constant.clone());
+    match surrogate {
         Surrogate::Identity => zero::<B>(logits, blocked),
         Surrogate::Softmax { beta } => {
-            let rows = softmax_rows::<B>(B::float_detach(logits.clone()), dim, beta);
+            let rows = softmax_rows::<B>(constant, dim, beta);
             softmax_term::<B>(logits, blocked, &rows, dim)
         }
+    }
+}
+
+/// 1 at the `k` largest, with the gradient of the surrogate.
+pub fn straight_through_top_k<B: Backend>(
+    logits: FloatTensor<B>,
+    k: usize,
+    dim: usize,
+    surrogate: Surrogate,
+) -> FloatTensor<B> {
+    let marked = top_k::top_k::<B>(B::float_detach(logits.clone()), k, dim);
+    if !B::ad_enabled(&logits.device()) {
+        return marked;
+    }
+    add::<B>(marked, surrogate_term::<B>(logits, dim, surrogate))
+}
+
+/// The rows of a code book at the first maxima, with their own gradient and that of the surrogate.
+pub fn straight_through_select<B: Backend>(
+    logits: FloatTensor<B>,
+    codebook: FloatTensor<B>,
+    surrogate: Surrogate,
+) -> FloatTensor<B> {
+    let dtype = codebook.dtype();
+    let indices = first_argmax::<B>(B::float_detach(logits.clone()), 1);
+    let codebook = widen::<B>(codebook);
+    let selected = at_indices::<B>(codebook.clone(), indices);
+    if !B::ad_enabled(&logits.device()) {
+        return cast::<B>(selected, dtype);
+    }
+    let codes = B::float_detach(codebook);
+    let codes = finite_entries::<B>(codes);
+    let [outer, features, _] = selected.shape().dims();
+    let count = codes.shape()[0];
+    let codes = B::float_swap_dims(codes, 0, 1);
+    let codes = B::float_reshape(codes, Shape::from([1, features, count]));
+    let codes = B::float_expand(codes, Shape::from([outer, features, count]));
+    let term = widen::<B>(surrogate_term::<B>(logits, 1, surrogate));
+    let wide = match [term.dtype(), codes.dtype()].contains(&DType::F64) {
+        true => DType::F64,
+        false => DType::F32,
     };
-    add::<B>(one_hot, term)
+    let term = B::float_matmul(cast::<B>(codes, wide), cast::<B>(term, wide));
+    cast::<B>(add::<B>(selected, term), dtype)
 }
 
 /// Scores with noise, which is a constant.
@@ -151,7 +205,7 @@ pub fn sampled_argmax<B: Backend>(
     key: IntTensor<B>,
     dim: usize,
 ) -> IntTensor<B> {
-    let logits = widen::<B>(B::float_detach(logits));
+    let logits = less_maximum::<B>(B::float_detach(logits), dim);
     first_argmax::<B>(sampled::noisy::<B>(logits, key, SCORES), dim)
 }
 
@@ -166,14 +220,12 @@ pub fn sampled_one_hot<B: Backend>(
     let dtype = logits.dtype();
     let constant = widen::<B>(B::float_detach(logits.clone()));
     let noisy = |scores, stream| sampled::noisy::<B>(scores, key.clone(), stream);
-    let compared = noisy(constant.clone(), SCORES);
+    let compared = noisy(less_maximum::<B>(constant.clone(), dim), SCORES);
     let drawn = hard::one_hot::<B>(compared.clone(), dim);
     if !B::ad_enabled(&logits.device()) {
         return cast::<B>(drawn, dtype);
     }
-    let of_bool = Dtypes::of::<B>(&logits.device()).bool;
-    let infinite = B::float_is_inf(constant.clone(), of_bool);
-    let blocked = B::bool_or(infinite, is_nan::<B>(constant.clone()));
+    let blocked = not_finite::<B>(constant.clone());
     let masked = is_mask::<B>(constant.clone());
     let of_softmax = |scores, beta| {
         let rows = softmax_rows::<B>(scores, dim, beta);
@@ -224,7 +276,7 @@ pub fn gumbel_softmax<B: Backend>(
     beta: f64,
 ) -> FloatTensor<B> {
     let dtype = logits.dtype();
-    let noisy = sampled::noisy::<B>(widen::<B>(logits), key, SCORES);
+    let noisy = sampled::noisy::<B>(less_maximum::<B>(logits, dim), key, SCORES);
     cast::<B>(softmax::<B>(noisy, dim, beta), dtype)
 }
 
@@ -234,7 +286,7 @@ pub fn sign_one_hot<B: Backend>(values: FloatTensor<B>, dim: usize) -> FloatTens
     if !B::ad_enabled(&values.device()) {
         return marked;
     }
-    let dtype = Dtypes::of::<B>(&values.device()).bool;
+    let dtype = bool_dtype::<B>(&values.device());
     let everywhere = B::bool_ones(values.shape(), &values.device(), dtype);
     add::<B>(marked, zero::<B>(values, everywhere))
 }
@@ -288,21 +340,49 @@ pub fn entmax<B: Backend>(
     if !B::ad_enabled(&logits.device()) {
         return weights;
     }
-    let (slopes, broken) = entmax::slopes::<B>(constant.clone(), state, dim, alpha, beta);
+    let slopes = entmax::slopes::<B>(constant, state, dim, alpha, beta);
+    add::<B>(weights, term_of_slopes::<B>(logits, slopes, dim, beta))
+}
+
+/// The weights of the `k` largest.
+pub fn soft_top_k<B: Backend>(
+    logits: FloatTensor<B>,
+    k: usize,
+    dim: usize,
+    beta: f64,
+) -> FloatTensor<B> {
+    let constant = B::float_detach(logits.clone());
+    let (weights, state) = top_k::soft_top_k_forward::<B>(constant.clone(), k, dim, beta);
+    if !B::ad_enabled(&logits.device()) {
+        return weights;
+    }
+    let slopes = top_k::slopes::<B>(constant, state, dim, beta);
+    add::<B>(weights, term_of_slopes::<B>(logits, slopes, dim, beta))
+}
+
+/// The term that has the gradient of weights that sum to a number, from how each grows with its score where the
+/// threshold stays, over beta, and from which rows are broken.
+fn term_of_slopes<B: Backend>(
+    logits: FloatTensor<B>,
+    (slopes, broken): (FloatTensor<B>, BoolTensor<B>),
+    dim: usize,
+    beta: f64,
+) -> FloatTensor<B> {
+    let constant = B::float_detach(logits.clone());
     let argmax = argmax::<B>(constant.clone(), dim);
     // Masks, also of a broken row, and what is beyond the threshold.
-    let dtype = Dtypes::of::<B>(&slopes.device()).bool;
+    let dtype = bool_dtype::<B>(&slopes.device());
     let is_flat = B::float_equal_elem(slopes.clone(), 0f32.into(), dtype);
     let blocked = B::bool_or(is_mask::<B>(constant), is_flat);
-    let beta = beta.min(accumulator_max(weights.dtype()));
+    let beta = beta.min(accumulator_max(slopes.dtype()));
+    let shape = slopes.shape();
     let scores = B::float_mul_scalar(zero::<B>(logits, blocked.clone()), beta.into());
     let slopes = finite::<B>(slopes);
     let shares = B::float_div(slopes.clone(), sum_dim::<B>(slopes.clone(), dim));
     let slopes = B::float_mul(scores, slopes);
     let term = less_mean::<B>(slopes, finite::<B>(shares), argmax, dim);
-    let broken = B::bool_expand(broken, weights.shape());
-    let term = spoil::<B>(term, broken);
-    add::<B>(weights, B::float_mask_fill(term, blocked, 0f32.into()))
+    let term = spoil::<B>(term, B::bool_expand(broken, shape));
+    B::float_mask_fill(term, blocked, 0f32.into())
 }
 
 /// Scores times slopes, from which backwards the mean of the upstream gradient comes off, and before that its

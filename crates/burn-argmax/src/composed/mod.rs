@@ -7,12 +7,14 @@ pub mod graph;
 mod one_hot;
 mod rows;
 mod sampled;
+mod select;
 mod soft_argmax;
 mod soft_argmax_moments;
 mod soft_argmax_over;
 mod softmax;
 mod spatial_moments;
 mod tensors;
+mod top_k;
 mod weights;
 mod window;
 
@@ -21,13 +23,16 @@ pub(crate) use divergence::scale_slopes;
 pub use divergence::{divergence, divergence_backward, divergence_lines_backward};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use entmax::entmax_metadata;
+pub(crate) use entmax::log1p;
 pub use entmax::{entmax_backward, entmax_forward};
-pub use one_hot::{one_hot, sign_one_hot};
+pub use one_hot::{first_argmax, one_hot, sign_one_hot};
+pub(crate) use sampled::SCORES;
 #[cfg(feature = "_cpu-kernels")]
-pub(crate) use sampled::{SCORES, words};
+pub(crate) use sampled::words;
 pub use sampled::{
     gumbel_softmax, noisy, sampled_argmax, sampled_one_hot_backward, sampled_one_hot_forward,
 };
+pub use select::{select_backward, select_codebook_backward, select_forward};
 #[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
 pub(crate) use soft_argmax::forward_metadata;
 pub use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
@@ -50,5 +55,8 @@ pub(crate) use tensors::accumulator_dtype;
 pub(crate) use tensors::cast;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::with_dim_size;
-pub(crate) use tensors::{accumulator_max, sum_dim, widen};
+pub(crate) use tensors::{accumulator_max, expand_dim, sum_dim, widen};
+#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
+pub(crate) use top_k::soft_top_k_metadata;
+pub use top_k::{soft_top_k_backward, soft_top_k_forward, top_k};
 pub(crate) use window::outside;

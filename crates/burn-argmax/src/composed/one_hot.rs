@@ -1,24 +1,23 @@
+use super::{
+    rows::argmax,
+    tensors::{bool_dtype, float_dtype, indices, is_nan},
+};
 use burn_core::backend::{
     Backend, TensorMetadata,
     tensor::{BoolTensor, FloatTensor, IntTensor},
 };
 
-use super::{
-    rows::argmax,
-    tensors::{Dtypes, float_dtype, indices, is_nan},
-};
-
 /// 1 at the first maximum, 0 elsewhere.
 pub fn one_hot<B: Backend>(values: FloatTensor<B>, dim: usize) -> FloatTensor<B> {
     let dtype = float_dtype(values.dtype());
-    let dtypes = Dtypes::of::<B>(&values.device());
+    let dtype_of_bool = bool_dtype::<B>(&values.device());
     let shape = values.shape();
-    let indices = indices::<B>(&shape, dim, &values.device(), dtypes.int);
+    let indices = indices::<B>(&shape, dim, &values.device());
     let argmax = first_argmax::<B>(values, dim);
     let is_argmax = B::int_equal(
         B::int_expand(indices, shape.clone()),
         B::int_expand(argmax, shape),
-        dtypes.bool,
+        dtype_of_bool,
     );
     B::bool_into_float(is_argmax, dtype)
 }
@@ -35,11 +34,10 @@ pub fn sign_one_hot<B: Backend>(values: FloatTensor<B>, dim: usize) -> FloatTens
 
 /// The first index of the maximum. A backend's own argmax may return another; it decides only
 /// where there is a NaN.
-pub(super) fn first_argmax<B: Backend>(values: FloatTensor<B>, dim: usize) -> IntTensor<B> {
+pub fn first_argmax<B: Backend>(values: FloatTensor<B>, dim: usize) -> IntTensor<B> {
     let shape = values.shape();
     let device = values.device();
-    let dtype = Dtypes::of::<B>(&device).int;
-    let indices = indices::<B>(&shape, dim, &device, dtype);
+    let indices = indices::<B>(&shape, dim, &device);
     let candidates = B::int_mask_fill(
         B::int_expand(indices, shape.clone()),
         B::bool_not(is_max::<B>(values.clone(), dim)),
@@ -54,7 +52,7 @@ pub(super) fn first_argmax<B: Backend>(values: FloatTensor<B>, dim: usize) -> In
 }
 
 fn is_max<B: Backend>(values: FloatTensor<B>, dim: usize) -> BoolTensor<B> {
-    let dtype = Dtypes::of::<B>(&values.device()).bool;
+    let dtype = bool_dtype::<B>(&values.device());
     let max = B::float_expand(B::float_max_dim(values.clone(), dim), values.shape());
     B::float_equal(values, max, dtype)
 }

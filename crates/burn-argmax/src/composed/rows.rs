@@ -7,7 +7,9 @@ use burn_core::{
 };
 
 use super::{
-    tensors::{Dtypes, accumulator_dtype, float_dtype, indices, is_mask, sum_dim, widen},
+    tensors::{
+        INDEX, accumulator_dtype, bool_dtype, float_dtype, indices, is_mask, sum_dim, widen,
+    },
     weights::Weighed,
 };
 use crate::weighting::Weights;
@@ -62,7 +64,7 @@ impl<B: Backend> Rows<B> {
         let growth = B::float_mask_fill(growth, masked.clone(), 0f32.into());
         let sum = sum_dim::<B>(weights.clone(), dim);
         // Masses of both signs may sum to 0.
-        let dtype = Dtypes::of::<B>(&sum.device()).bool;
+        let dtype = bool_dtype::<B>(&sum.device());
         let nothing = B::float_equal_elem(sum.clone(), 0f32.into(), dtype);
         Self {
             weights,
@@ -77,7 +79,7 @@ impl<B: Backend> Rows<B> {
 
     /// Where neither a weight nor its growth is anything but 0. A weight that is given may be 0, and grows.
     pub(super) fn idle(&self) -> BoolTensor<B> {
-        let dtype = Dtypes::of::<B>(&self.weights.device()).bool;
+        let dtype = bool_dtype::<B>(&self.weights.device());
         let [weights, growth] = [&self.weights, &self.growth]
             .map(|values| B::float_equal_elem(values.clone(), 0f32.into(), dtype));
         B::bool_and(weights, growth)
@@ -104,9 +106,8 @@ impl<B: Backend> Rows<B> {
     /// `i - center`, subtracted as integers so that no precision is lost at a large index.
     pub(super) fn distance_from(&self, center: FloatTensor<B>) -> FloatTensor<B> {
         let shape = self.weights.shape();
-        let dtypes = Dtypes::of::<B>(&center.device());
-        let indices = indices::<B>(&shape, self.dim, &center.device(), dtypes.int);
-        let center = B::float_into_int(center, dtypes.int);
+        let indices = indices::<B>(&shape, self.dim, &center.device());
+        let center = B::float_into_int(center, INDEX);
         let distance = B::int_sub(
             B::int_expand(indices, shape.clone()),
             B::int_expand(center, shape),
@@ -135,8 +136,7 @@ impl<B: Backend> Rows<B> {
 
 /// The index of the maximum of every row.
 pub(super) fn argmax<B: Backend>(logits: FloatTensor<B>, dim: usize) -> IntTensor<B> {
-    let dtype = Dtypes::of::<B>(&logits.device()).int;
-    B::float_argmax(logits, dim, dtype)
+    B::float_argmax(logits, dim, INDEX)
 }
 
 /// The same as a float of the accumulator's precision, for logits of a `dtype`.

@@ -11,10 +11,7 @@ use burn_core::{
 };
 use burn_std::reader::read_sync;
 
-use super::{
-    one_hot::first_argmax,
-    tensors::{Dtypes, cast, is_mask, is_silent, sum_dim, widen},
-};
+use super::tensors::{bool_dtype, cast, is_mask, is_nan, is_silent, sum_dim, widen};
 use crate::{ArgmaxOps, Estimator, philox::Philox};
 
 /// The stream of the noise that is added to scores. Those after it are of conditional noise.
@@ -48,14 +45,28 @@ fn gumbel(word: u32) -> f64 {
     -exponential.ln()
 }
 
+/// Scores, in the dtype that sums run in, less the maximum of their row where that is finite: noise that is
+/// added to large ones would be rounded away.
+pub(super) fn less_maximum<B: Backend>(logits: FloatTensor<B>, dim: usize) -> FloatTensor<B> {
+    let logits = widen::<B>(logits);
+    // A constant: whatever comes off all scores of a row changes none of its probabilities.
+    let max = B::float_max_dim(B::float_detach(logits.clone()), dim);
+    let dtype = bool_dtype::<B>(&max.device());
+    let broken = B::bool_or(
+        B::float_is_inf(max.clone(), dtype),
+        is_nan::<B>(max.clone()),
+    );
+    B::float_sub(logits, B::float_mask_fill(max, broken, 0f32.into()))
+}
+
 /// The index of the first maximum of scores with noise: a draw from their softmax.
 pub fn sampled_argmax<B: Backend + ArgmaxOps>(
     logits: FloatTensor<B>,
     key: IntTensor<B>,
     dim: usize,
 ) -> IntTensor<B> {
-    let logits = widen::<B>(logits);
-    first_argmax::<B>(B::noisy(logits, key, SCORES), dim)
+    let logits = less_maximum::<B>(logits, dim);
+    B::first_argmax(B::noisy(logits, key, SCORES), dim)
 }
 
 /// The one-hot of that index.
@@ -65,7 +76,7 @@ pub fn sampled_one_hot_forward<B: Backend + ArgmaxOps>(
     dim: usize,
 ) -> FloatTensor<B> {
     let dtype = logits.dtype();
-    let noisy = B::noisy(widen::<B>(logits), key, SCORES);
+    let noisy = B::noisy(less_maximum::<B>(logits, dim), key, SCORES);
     cast::<B>(B::one_hot(noisy, dim), dtype)
 }
 
@@ -77,7 +88,7 @@ pub fn gumbel_softmax<B: Backend + ArgmaxOps>(
     beta: f64,
 ) -> FloatTensor<B> {
     let dtype = logits.dtype();
-    let noisy = B::noisy(widen::<B>(logits), key, SCORES);
+    let noisy = B::noisy(less_maximum::<B>(logits, dim), key, SCORES);
     cast::<B>(<B as ArgmaxOps>::softmax(noisy, dim, beta), dtype)
 }
 
@@ -98,7 +109,8 @@ pub fn sampled_one_hot_backward<B: Backend + ArgmaxOps>(
         Estimator::Identity => grad,
         Estimator::Softmax { beta } => B::softmax_backward(logits, grad, dim, beta),
         Estimator::GumbelSoftmax { beta } => {
-            B::softmax_backward(B::noisy(logits, key, SCORES), grad, dim, beta)
+            let noisy = B::noisy(less_maximum::<B>(logits, dim), key, SCORES);
+            B::softmax_backward(noisy, grad, dim, beta)
         }
         Estimator::ReinMax { beta } => {
             let drawn = B::sampled_one_hot_forward(logits.clone(), key, dim);
@@ -196,7 +208,7 @@ impl<B: Backend> Conditional<B> {
         let others = B::float_log(B::float_add(variables, others));
         let others = B::float_sub(self.logarithms.clone(), others);
         let of_drawn = B::float_neg(B::float_log(of_drawn));
-        let dtype = Dtypes::of::<B>(&others.device()).bool;
+        let dtype = bool_dtype::<B>(&others.device());
         let is_drawn = B::float_greater_elem(self.drawn.clone(), 0f32.into(), dtype);
         let of_drawn = B::float_expand(of_drawn, others.shape());
         B::float_mask_where(others, is_drawn, of_drawn)
@@ -214,7 +226,7 @@ pub(super) fn gapped<B: Backend>(
     let logits = B::float_sub(logits, max.clone());
     // No lower clamp: a mask stays one.
     let others = B::float_clamp_max(logits, (-gap).into());
-    let dtype = Dtypes::of::<B>(&others.device()).bool;
+    let dtype = bool_dtype::<B>(&others.device());
     let is_drawn = B::float_greater_elem(drawn, 0f32.into(), dtype);
     let gapped = B::float_mask_fill(others, is_drawn, 0f32.into());
     // All of a row without a finite maximum is NaN.

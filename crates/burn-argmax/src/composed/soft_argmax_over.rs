@@ -12,7 +12,7 @@ use burn_core::{
 
 use super::{
     rows::Rows,
-    tensors::{Dtypes, cast, entry_of, is_silent, sum_dim, widen},
+    tensors::{bool_dtype, cast, entry_of, is_silent, sum_dim, widen},
     window,
 };
 use crate::Weighting;
@@ -31,7 +31,7 @@ pub fn soft_argmax_over_forward<B: Backend>(
     // Divided before any mean is taken: on a software Vulkan the fused division after it read the mean
     // in place of the sum.
     let probabilities = rows.probabilities();
-    let dtype_of_bool = Dtypes::of::<B>(&rows.weights.device()).bool;
+    let dtype_of_bool = bool_dtype::<B>(&rows.weights.device());
     let nothing = B::float_equal_elem(rows.weights.clone(), 0f32.into(), dtype_of_bool);
     let bins = bins_of::<B>(bins, &rows, nothing);
     let mean = |values| sum_dim::<B>(B::float_mul(probabilities.clone(), values), dim);

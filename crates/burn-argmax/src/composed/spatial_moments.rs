@@ -13,7 +13,7 @@ use burn_core::{
 use super::{
     one_hot::first_argmax,
     rows::{Rows, argmax, center},
-    tensors::{Dtypes, cast, entry_of, float_dtype, indices, is_silent, widen},
+    tensors::{cast, entry_of, float_dtype, indices, is_silent, widen},
     window,
 };
 use crate::{Weighting, ops::SPATIAL_AXES as AXES};
@@ -113,9 +113,8 @@ fn distances<B: Backend>(shape: &Shape, center: [FloatTensor<B>; AXES]) -> [Floa
     let mut dims = DIM_OF_AXIS.into_iter();
     center.map(|center| {
         let dim = dims.next().expect("a dimension for each axis");
-        let int = Dtypes::of::<B>(&center.device()).int;
         let dtype = float_dtype(center.dtype());
-        let indices = indices::<B>(shape, dim, &center.device(), int);
+        let indices = indices::<B>(shape, dim, &center.device());
         B::float_sub(B::int_into_float(indices, dtype), of_maps::<B>(center))
     })
 }

@@ -37,20 +37,12 @@ pub(crate) fn with_dim_size(shape: &Shape, dim: usize, size: usize) -> Shape {
     shape
 }
 
-/// The device's default dtypes for integers and booleans.
-pub(super) struct Dtypes {
-    pub(super) int: IntDType,
-    pub(super) bool: BoolDType,
-}
+/// The dtype of indices. What a device has by default may be too small for them.
+pub(super) const INDEX: IntDType = IntDType::I32;
 
-impl Dtypes {
-    pub(super) fn of<B: Backend>(device: &Device<B>) -> Self {
-        let settings = get_or_init_device_settings::<B>(device);
-        Self {
-            int: settings.int_dtype,
-            bool: settings.bool_dtype,
-        }
-    }
+/// The device's default dtype for booleans.
+pub(super) fn bool_dtype<B: Backend>(device: &Device<B>) -> BoolDType {
+    get_or_init_device_settings::<B>(device).bool_dtype
 }
 
 pub(super) fn float_dtype(dtype: DType) -> FloatDType {
@@ -72,35 +64,35 @@ pub(crate) fn widen<B: Backend>(tensor: FloatTensor<B>) -> FloatTensor<B> {
 }
 
 pub(super) fn is_nan<B: Backend>(tensor: FloatTensor<B>) -> BoolTensor<B> {
-    let dtype = Dtypes::of::<B>(&tensor.device()).bool;
+    let dtype = bool_dtype::<B>(&tensor.device());
     B::float_is_nan(tensor, dtype)
+}
+
+pub(super) fn not_finite<B: Backend>(tensor: FloatTensor<B>) -> BoolTensor<B> {
+    let dtype = bool_dtype::<B>(&tensor.device());
+    B::bool_or(B::float_is_inf(tensor.clone(), dtype), is_nan::<B>(tensor))
 }
 
 /// Where a score is `-inf`.
 pub(super) fn is_mask<B: Backend>(scores: FloatTensor<B>) -> BoolTensor<B> {
-    let dtype = Dtypes::of::<B>(&scores.device()).bool;
+    let dtype = bool_dtype::<B>(&scores.device());
     B::float_equal_elem(scores, f32::NEG_INFINITY.into(), dtype)
 }
 
 /// Whether all upstream numbers of a row are exactly 0.
 pub(super) fn is_silent<B: Backend>(grad: FloatTensor<B>, dim: usize) -> BoolTensor<B> {
-    let dtype = Dtypes::of::<B>(&grad.device()).bool;
+    let dtype = bool_dtype::<B>(&grad.device());
     let is_zero = B::float_equal_elem(grad, 0f32.into(), dtype);
     B::bool_not(B::bool_any_dim(B::bool_not(is_zero), dim))
 }
 
 /// `0..n` along `dim`, of size 1 along every other dimension.
-pub(super) fn indices<B: Backend>(
-    shape: &Shape,
-    dim: usize,
-    device: &Device<B>,
-    dtype: IntDType,
-) -> IntTensor<B> {
+pub(super) fn indices<B: Backend>(shape: &Shape, dim: usize, device: &Device<B>) -> IntTensor<B> {
     let mut line = vec![1; shape.num_dims()];
     line[dim] = shape[dim];
     // From the host: llvmpipe, Mesa's software GPU, ends the loop of `int_arange` after 65,535 steps.
-    let indices = TensorData::new((0..shape[dim] as i64).collect(), line);
-    B::int_from_data(indices.convert_dtype(dtype.into()), device)
+    let indices = TensorData::new((0..shape[dim] as i32).collect(), line);
+    B::int_from_data(indices, device)
 }
 
 /// One entry of the state of every row.
@@ -154,7 +146,7 @@ pub(crate) fn sum_dim<B: Backend>(tensor: FloatTensor<B>, dim: usize) -> FloatTe
 }
 
 /// `n` copies along `dim`, of size 1: backwards their gradients are summed in levels, as in [`sum_dim`].
-pub(super) fn expand_dim<B: Backend>(
+pub(crate) fn expand_dim<B: Backend>(
     tensor: FloatTensor<B>,
     dim: usize,
     n: usize,

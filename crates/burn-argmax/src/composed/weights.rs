@@ -8,7 +8,7 @@ use burn_core::{
     tensor::DType,
 };
 
-use super::tensors::{Dtypes, accumulator_max, is_mask};
+use super::tensors::{accumulator_max, bool_dtype, is_mask};
 use crate::weighting::Weights;
 
 /// The weights of scores, some number times what they are.
@@ -79,7 +79,7 @@ fn above<B: Backend>(
     level: f64,
 ) -> Weighed<B> {
     let device = scores.device();
-    let dtype = Dtypes::of::<B>(&device).bool;
+    let dtype = bool_dtype::<B>(&device);
     let softmax = softmax::<B>(scores.clone(), max.clone(), beta);
     let rise = |scores| B::float_sub_scalar(scores, level.into());
     let (scores, max) = (rise(scores), rise(max));
@@ -125,7 +125,7 @@ fn mean_slope<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
         DType::F64 => (15, 1e307),
         _ => (9, 1e37),
     };
-    let dtype = Dtypes::of::<B>(&x.device()).bool;
+    let dtype = bool_dtype::<B>(&x.device());
     let is_large = B::float_greater_elem(x.clone(), SMALL.into(), dtype);
     // 1 - x/2 (1 - x/3 (1 - ...))
     let small = B::float_clamp_max(x.clone(), SMALL.into());

@@ -8,7 +8,7 @@ use burn_core::tensor::Shape;
 
 use super::{
     one_hot::first_argmax,
-    tensors::{Dtypes, indices, is_nan},
+    tensors::{bool_dtype, indices, is_nan},
 };
 
 /// The entries of every row farther than `radius` from its first maximum, if there is a radius.
@@ -34,7 +34,7 @@ pub(super) fn in_sound_rows<B: Backend>(
     logits: &FloatTensor<B>,
     dim: usize,
 ) -> BoolTensor<B> {
-    let dtype = Dtypes::of::<B>(&logits.device()).bool;
+    let dtype = bool_dtype::<B>(&logits.device());
     let infinite = B::float_equal_elem(logits.clone(), f32::INFINITY.into(), dtype);
     let broken = B::bool_or(infinite, is_nan::<B>(logits.clone()));
     let sound = B::bool_not(B::bool_any_dim(broken, dim));
@@ -49,10 +49,9 @@ pub(super) fn distant<B: Backend>(
     radius: usize,
     device: &Device<B>,
 ) -> BoolTensor<B> {
-    let dtypes = Dtypes::of::<B>(device);
-    let indices = indices::<B>(shape, dim, device, dtypes.int);
+    let indices = indices::<B>(shape, dim, device);
     let distance = B::int_abs(B::int_sub(indices, center));
     // No farther than the line is long: the radius may not fit the dtype.
     let radius = radius.min(shape[dim]) as i64;
-    B::int_greater_elem(distance, radius.into(), dtypes.bool)
+    B::int_greater_elem(distance, radius.into(), bool_dtype::<B>(device))
 }

@@ -22,6 +22,23 @@ pub(crate) fn check_dim<const D: usize>(op: &str, tensor: &Tensor<D>, dim: impl 
     dim
 }
 
+/// The same for so many of the indices.
+#[track_caller]
+pub(crate) fn check_k<const D: usize>(
+    op: &str,
+    tensor: &Tensor<D>,
+    k: usize,
+    dim: impl AsIndex,
+) -> usize {
+    let dim = check_dim(op, tensor, dim);
+    let size = tensor.dims()[dim];
+    assert!(
+        (1..=size).contains(&k),
+        "{op}: k must be from 1 to {size}, the size of dim {dim}, got {k}"
+    );
+    dim
+}
+
 /// Refuses an inverse temperature that defines no softmax.
 #[track_caller]
 pub(crate) fn check_beta(op: &str, beta: f64) {

@@ -82,8 +82,12 @@ fn integrals<const D: usize>(
     };
     // A narrower one is all in one bin, or half in each of two, and a wider one is flat: what is clamped
     // here changes no value, and keeps squares finite.
-    let widest = if dtype == DType::F64 { 1e150 } else { 1e30 };
-    let sigma = sigma.clamp(1e-12, widest);
+    let (narrowest, widest) = if dtype == DType::F64 {
+        (1e-140, 1e150)
+    } else {
+        (1e-12, 1e30)
+    };
+    let sigma = sigma.clamp(narrowest, widest);
     let (first, last) = (-0.5, bins as f64 - 0.5);
     // From further out, all is in the bin at the border already.
     let reach = (bins as f64 + 1000.0 * sigma * sigma).min(accumulator_max(dtype) / 4.0);
@@ -95,10 +99,10 @@ fn integrals<const D: usize>(
     let beyond = (target - place.clone()).abs() / sigma;
     let start = ((index - place).abs() - 0.5) / sigma;
     let top = start.clone().clamp_min(0.0);
-    let end =
-        (start.clone() + 1.0 / sigma).min_pair(top.clone() + reach_of(beyond.clone() + top, fall));
-    let start = start.clamp_min(-(2.0 * fall).sqrt());
-    let length = end - start.clone();
+    let reach = reach_of(beyond.clone() + top.clone(), fall);
+    let cut = start.clone().clamp_min(-(2.0 * fall).sqrt());
+    let length = (start - cut.clone() + 1.0 / sigma).min_pair(reach + top - cut.clone());
+    let start = cut;
 
     // The density at such a distance over that at the place is a difference of squares, as a product.
     let density = |distance: Tensor<D>| {

@@ -19,8 +19,8 @@ use crate::Noise;
 /// # Returns
 ///
 /// As [`softmax`](crate::softmax()) of the scores with the noise of
-/// [`gumbel_noise`](crate::gumbel_noise()), which is added in `f32` for `f16` and `bf16`, to the scores as they
-/// are: those whose digits end above it, from about 1e6 in `f32`, want their maximum taken off first.
+/// [`gumbel_noise`](crate::gumbel_noise()), which is added in `f32` for `f16` and `bf16`, once the maximum
+/// of a row has come off, so that scores of any size leave room for it.
 ///
 /// # Gradient
 ///
@@ -46,7 +46,7 @@ use crate::Noise;
 /// let logits = Tensor::<2>::from_floats([[0.0, 1.0, 2.0]], &device);
 /// let noisy = logits.clone() + gumbel_noise([1, 3], Noise::Seed(5), &device);
 /// let soft = gumbel_softmax(logits, 1, 2.0, Noise::Seed(5));
-/// soft.into_data().assert_eq(&softmax(noisy, 1, 2.0).into_data(), true);
+/// soft.into_data().assert_approx_eq::<f32>(&softmax(noisy, 1, 2.0).into_data(), Default::default());
 /// ```
 #[track_caller]
 pub fn gumbel_softmax<const D: usize>(

@@ -1,7 +1,7 @@
 //! One step of Newton's method from the largest pixel of a map towards the maximum of the surface through it
 //! and its neighbours.
 
-use burn_core::tensor::{Bool, Int, Tensor};
+use burn_core::tensor::{Bool, Int, IntDType, Tensor};
 
 use super::{Coordinates, Surrogate, spatial_soft_argmax, straight_through_one_hot};
 use crate::{
@@ -28,7 +28,7 @@ pub(super) fn refined_maximum<const D: usize>(maps: Tensor<D>) -> Tensor<3> {
     let broken = not_finite(finite.clone()).bool_or(only_masks);
     let surface = Surface {
         flat,
-        peak: peak.clone().int(),
+        peak: peak.clone().cast(IntDType::I32),
         sizes,
     };
     let each = broken
@@ -54,70 +54,51 @@ impl Surface {
     fn step(&self) -> Tensor<3> {
         let axes = self.sizes.len();
         let axis: Vec<Axis> = (0..axes).map(|axis| self.along(axis)).collect();
-        // By the largest bend, so that no product overflows or vanishes.
-        let bends = axis.iter().map(|axis| axis.bend.clone());
-        let largest = Tensor::cat(bends.collect(), 2).detach().min_dim(2).neg();
-        let scale = largest.clamp_min(f32::MIN_POSITIVE).recip();
-        let slopes: Vec<_> = axis
-            .iter()
-            .map(|axis| axis.slope.clone() * scale.clone())
-            .collect();
-        let bend = |a: usize, b: usize| match a == b {
-            true => (axis[a].bend.clone() * scale.clone()).mask_fill(axis[a].is_flat.clone(), -1.0),
-            false => {
-                let flat = axis[a].is_flat.clone().bool_or(axis[b].is_flat.clone());
-                self.twist(a, b).mask_fill(flat, 0.0) * scale.clone()
+        let alone: Vec<_> = axis.iter().map(Axis::step).collect();
+        if axes == 1 {
+            return alone[0].clone();
+        }
+
+        // The step along `a` is that of the axis alone, and so many times that along `b`.
+        let mut has_maximum = self.peak.clone().narrow(2, 0, 1).equal_elem(-1).bool_not();
+        let mut shares = vec![vec![None; axes]; axes];
+        for a in 0..axes {
+            for b in 0..a {
+                let (twist, is_wild) = self.twist(&axis, a, b);
+                has_maximum = has_maximum.bool_and(is_wild.bool_not());
+                for [a, b] in [[a, b], [b, a]] {
+                    let twist = twist.clone() / axis[a].unit.clone();
+                    shares[a][b] = Some(twist / axis[a].steepness.clone());
+                }
             }
-        };
-        let apart = (0..axes).map(|a| slopes[a].clone().neg() / bend(a, a));
-        let apart: Tensor<3> = Tensor::cat(apart.collect(), 2);
-        let step = match axes {
-            1 => apart,
+        }
+        let share = |a: usize, b: usize| shares[a][b].clone().expect("two axes");
+        let alone_at = |axis: usize| alone[axis].clone();
+        let minor = |a: usize, b: usize| (share(a, b) * share(b, a)).neg() + 1.0;
+        let (determinant, step) = match axes {
             2 => {
-                let [xx, yy, xy] = [(0, 0), (1, 1), (0, 1)].map(|(a, b)| bend(a, b));
-                let [x, y] = [&slopes[0], &slopes[1]].map(Tensor::clone);
-                let determinant = xx.clone() * yy.clone() - xy.clone() * xy.clone();
-                let has_maximum = determinant.clone().greater_elem(DEFINITE);
-                let step = Tensor::cat(
-                    vec![xy.clone() * y.clone() - yy * x.clone(), xy * x - xx * y],
-                    2,
-                );
-                solved(step, determinant, has_maximum, apart)
+                let step = [[0, 1], [1, 0]].map(|[a, b]| alone_at(a) + share(a, b) * alone_at(b));
+                (minor(0, 1), step.to_vec())
             }
             _ => {
-                let [xx, yy, zz] = [0, 1, 2].map(|a| bend(a, a));
-                let [xy, xz, yz] = [(0, 1), (0, 2), (1, 2)].map(|(a, b)| bend(a, b));
-                let product = |a: &Tensor<3>, b: &Tensor<3>| a.clone() * b.clone();
-                // The adjugate, which is symmetric.
-                let of_xx = product(&yy, &zz) - product(&yz, &yz);
-                let of_yy = product(&xx, &zz) - product(&xz, &xz);
-                let of_zz = product(&xx, &yy) - product(&xy, &xy);
-                let of_xy = product(&xz, &yz) - product(&xy, &zz);
-                let of_xz = product(&xy, &yz) - product(&xz, &yy);
-                let of_yz = product(&xy, &xz) - product(&xx, &yz);
-                let determinant =
-                    product(&xx, &of_xx) + product(&xy, &of_xy) + product(&xz, &of_xz);
-                let has_maximum = of_zz.clone().greater_elem(DEFINITE);
-                let has_maximum = has_maximum.bool_and(determinant.clone().lower_elem(-DEFINITE));
-                let rows = [
-                    [&of_xx, &of_xy, &of_xz],
-                    [&of_xy, &of_yy, &of_yz],
-                    [&of_xz, &of_yz, &of_zz],
-                ];
-                let step = rows.map(|[x, y, z]| {
-                    let sum =
-                        product(x, &slopes[0]) + product(y, &slopes[1]) + product(z, &slopes[2]);
-                    sum.neg()
+                let path = |a, b, c| share(a, b) * share(b, c);
+                let cycles = path(0, 1, 2) * share(2, 0) + path(0, 2, 1) * share(1, 0);
+                let determinant = minor(0, 1) + minor(0, 2) + minor(1, 2) - 2.0 - cycles;
+                has_maximum = has_maximum.bool_and(minor(0, 1).greater_elem(DEFINITE));
+                let step = [[0, 1, 2], [1, 0, 2], [2, 0, 1]].map(|[a, b, c]| {
+                    alone_at(a) * minor(b, c)
+                        + alone_at(b) * (share(a, b) + path(a, c, b))
+                        + alone_at(c) * (share(a, c) + path(a, b, c))
                 });
-                solved(
-                    Tensor::cat(step.to_vec(), 2),
-                    determinant,
-                    has_maximum,
-                    apart,
-                )
+                (determinant, step.to_vec())
             }
         };
-        step.clamp(-0.5, 0.5)
+        has_maximum = has_maximum.bool_and(determinant.clone().greater_elem(DEFINITE));
+        let determinant = determinant.mask_fill(has_maximum.clone().bool_not(), 1.0);
+        let together: Tensor<3> = Tensor::cat(step, 2) / determinant;
+        let alone: Tensor<3> = Tensor::cat(alone, 2);
+        let apart = has_maximum.bool_not().expand(alone.dims());
+        together.mask_where(apart, alone).clamp(-0.5, 0.5)
     }
 
     /// Numbers of the maps at so many pixels from the largest along each axis, or at the border before that.
@@ -151,15 +132,19 @@ impl Surface {
             .bool_or(no_bend)
             .bool_or(bend.is_finite().bool_not());
         let [before, after] = [before, after].map(|values| values.mask_fill(is_flat.clone(), 0.0));
+        let steepness = (before.clone() + after.clone()).neg();
+        let unit = steepness.clone().detach().mask_fill(is_flat.clone(), 1.0);
         Axis {
-            slope: (after.clone() - before.clone()) * 0.5,
-            bend: before + after,
+            slope: (after - before) * 0.5 / unit.clone(),
+            steepness: (steepness / unit.clone()).mask_fill(is_flat.clone(), 1.0),
+            unit,
             is_flat,
         }
     }
 
-    /// The mixed second difference, 0 where there is a mask.
-    fn twist(&self, a: usize, b: usize) -> Tensor<3> {
+    /// The mixed second difference, and whether it is more than any surface with a maximum has; 0 there, beside
+    /// a mask, and where an axis is flat.
+    fn twist(&self, axis: &[Axis], a: usize, b: usize) -> (Tensor<3>, Tensor<3, Bool>) {
         let at = |of_a, of_b| self.at(&[(a, of_a), (b, of_b)]);
         let peak = self.at(&[]);
         let corners = [(1, 1, 0.25), (1, -1, -0.25), (-1, 1, -0.25), (-1, -1, 0.25)];
@@ -171,36 +156,38 @@ impl Surface {
             .into_iter()
             .reduce(Tensor::bool_or)
             .expect("four corners");
-        let differences = differences.map(|difference| difference.mask_fill(masked.clone(), 0.0));
-        differences
+        let is_flat = axis[a].is_flat.clone().bool_or(axis[b].is_flat.clone());
+        let none = masked.bool_or(is_flat);
+        let differences = differences.map(|difference| difference.mask_fill(none.clone(), 0.0));
+        let twist = differences
             .into_iter()
             .reduce(|sum, corner| sum + corner)
-            .expect("four corners")
+            .expect("four corners");
+        let [of_a, of_b] = [a, b]
+            .map(|axis_of| (twist.clone().detach().abs() / axis[axis_of].unit.clone()).sqrt());
+        let is_wild = (of_a * of_b).lower_elem(1.0).bool_not();
+        (twist.mask_fill(is_wild.clone(), 0.0), is_wild)
     }
 }
 
 /// The differences along an axis.
 struct Axis {
     slope: Tensor<3>,
-    /// Below 0, but where it is flat.
-    bend: Tensor<3>,
-    /// Whether there is no step along it: at a border, on a plateau, or beside a mask. All is 0 there.
+    /// How the slope falls: 1 in the unit of the axis.
+    steepness: Tensor<3>,
+    /// A constant in which they are given: the square of a large number, or of a small one, is none.
+    unit: Tensor<3>,
+    /// Whether there is no step along it: at a border, or beside a mask.
     is_flat: Tensor<3, Bool>,
 }
 
-/// A surface that is flatter than this in some direction, over the largest bend, has no maximum that its
-/// rounding leaves in place.
-const DEFINITE: f64 = 1e-6;
-
-/// The step to the maximum where there is one, and those along each axis elsewhere.
-fn solved(
-    adjugate: Tensor<3>,
-    determinant: Tensor<3>,
-    has_maximum: Tensor<3, Bool>,
-    apart: Tensor<3>,
-) -> Tensor<3> {
-    let shape = apart.dims();
-    let determinant = determinant.mask_fill(has_maximum.clone().bool_not(), 1.0);
-    let apart_only = has_maximum.bool_not().expand(shape);
-    (adjugate / determinant).mask_where(apart_only, apart)
+impl Axis {
+    /// The step to the maximum along this axis alone.
+    fn step(&self) -> Tensor<3> {
+        self.slope.clone() / self.steepness.clone()
+    }
 }
+
+/// Of a surface that hardly bends in some direction, over how it bends in others, the rounding decides where its
+/// maximum is.
+const DEFINITE: f64 = 1e-6;

@@ -6,7 +6,8 @@ use super::{Coordinates, check_heatmaps, empty, refine::refined_maximum};
 ///
 /// `y = j - H^-1 d` with `j` the largest pixel, and `d` and `H` the first and second differences about it.
 ///
-/// Of the logarithm of a Gaussian, round or not, it is exact, wherever the center lies between pixels.
+/// Of the logarithm of a Gaussian it is exact, round or not, as long as its center is within half a pixel of the
+/// largest along each axis; only a slanting one may have it farther away.
 ///
 /// # Arguments
 ///
@@ -17,8 +18,8 @@ use super::{Coordinates, check_heatmaps, empty, refine::refined_maximum};
 /// # Returns
 ///
 /// `[batch, channels, coordinate]` in the order x, y, z and the dtype of `heatmaps`; along each axis at most
-/// half a pixel from the first maximum, and exactly there where it is at a border, beside a mask or on a
-/// plateau along that axis. Where the surface has no maximum, each axis is refined by itself. Computed in
+/// half a pixel from the first maximum, and exactly there where it is at a border or beside a mask along that
+/// axis. Where the surface has no maximum, each axis is refined by itself. Computed in
 /// `f32` at least, and rounded once, in the units asked for. A heatmap with a NaN or `+inf`, or wholly of
 /// `-inf`, gives NaN for that one only.
 ///

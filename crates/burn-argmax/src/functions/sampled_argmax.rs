@@ -18,8 +18,8 @@ use crate::Noise;
 /// # Returns
 ///
 /// Indices, with `dim` kept at size 1. A NaN counts as the largest score. An empty batch gives an empty
-/// tensor. The noise is added to the scores as they are, so those whose digits end above it, from about 1e6
-/// in `f32`, want their maximum taken off first.
+/// tensor. The maximum of a row comes off before the noise is added, so that scores of any size leave room for
+/// it.
 ///
 /// # Panics
 ///
@@ -52,5 +52,6 @@ pub fn sampled_argmax<const D: usize>(
         return Tensor::zeros(shape, &device);
     }
     let key = noise.key(&device).into_dispatch();
-    dispatch!(sampled_argmax(logits, key, dim))
+    let index: Tensor<D, Int> = dispatch!(sampled_argmax(logits, key, dim));
+    index.cast(device.settings().int_dtype)
 }

@@ -21,9 +21,9 @@ use crate::{Estimator, Noise};
 ///
 /// A tensor of the shape and dtype of `logits`, exactly 0 and 1, with a single 1 a row. The noise is that of
 /// [`gumbel_noise`](crate::gumbel_noise()), added in `f32` for `f16` and `bf16`: its 32 random bits draw a
-/// score far below many others as often as its probability says. It is added to the scores as they are, so those
-/// whose digits end above it, from about 1e6 in `f32`, want their maximum taken off first. A NaN counts as
-/// the largest score. An empty batch gives an empty tensor.
+/// score far below many others as often as its probability says. The maximum of a row comes off first, so that
+/// scores of any size leave room for it. A NaN counts as the largest score. An empty batch gives an empty
+/// tensor.
 ///
 /// # Gradient
 ///

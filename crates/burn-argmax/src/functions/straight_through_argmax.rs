@@ -4,7 +4,7 @@ use super::{
     Surrogate, check_dim, check_weighting, soft_argmax, straight_through::straight_through,
     straight_through_one_hot,
 };
-use crate::Weighting;
+use crate::{Weighting, precision::accumulator};
 
 /// The index of the first maximum, with the gradient of the soft-argmax.
 ///
@@ -60,7 +60,10 @@ pub fn straight_through_argmax<const D: usize>(
     let dim = check_dim("straight_through_argmax", &logits, dim);
     let weighting = check_weighting("straight_through_argmax", weighting, logits.dtype());
     let logits = logits.dequantize();
+    let dtype = logits.dtype();
+    // The expected index of a long line may be more than half precision has, where the first maximum is not.
+    let logits = logits.cast(accumulator([dtype]));
     let one_hot = straight_through_one_hot(logits.clone().detach(), dim, Surrogate::Identity);
     let index = soft_argmax(one_hot, dim, Weighting::given());
-    straight_through(index, soft_argmax(logits, dim, weighting))
+    straight_through(index, soft_argmax(logits, dim, weighting)).cast(dtype)
 }

@@ -4,7 +4,7 @@ use super::{
     Coordinates, Surrogate, check_heatmaps, check_weighting, spatial_soft_argmax,
     straight_through::straight_through, straight_through_one_hot,
 };
-use crate::Weighting;
+use crate::{Weighting, precision::accumulator};
 
 /// The position of the first maximum of each heatmap, with the gradient of the spatial soft-argmax.
 ///
@@ -61,12 +61,11 @@ pub fn straight_through_spatial_argmax<const D: usize>(
         heatmaps.dtype(),
     );
     let heatmaps = heatmaps.dequantize();
-    let shape = heatmaps.dims();
+    let (shape, dtype) = (heatmaps.dims(), heatmaps.dtype());
+    let heatmaps = heatmaps.cast(accumulator([dtype]));
     let flat: Tensor<3> = heatmaps.clone().detach().flatten(2, D - 1);
     let one_hot = straight_through_one_hot(flat, 2, Surrogate::Identity).reshape::<D, _>(shape);
     let position = spatial_soft_argmax(one_hot, Weighting::given(), coordinates);
-    straight_through(
-        position,
-        spatial_soft_argmax(heatmaps, weighting, coordinates),
-    )
+    let expected = spatial_soft_argmax(heatmaps, weighting, coordinates);
+    straight_through(position, expected).cast(dtype)
 }

@@ -11,7 +11,7 @@ use burn_core::config::Config;
 /// let surrogate = Surrogate::Softmax { beta: 2.0 };
 /// assert_ne!(surrogate, Surrogate::Identity);
 /// ```
-#[derive(Config, Debug, PartialEq)]
+#[derive(Config, Debug, Copy, PartialEq)]
 pub enum Surrogate {
     /// The upstream gradient, unchanged (Bengio, Léonard and Courville, "Estimating or Propagating
     /// Gradients Through Stochastic Neurons for Conditional Computation", 2013).

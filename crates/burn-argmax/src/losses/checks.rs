@@ -1,4 +1,4 @@
-use burn_core::tensor::{Bool, Device, Tensor};
+use burn_core::tensor::{Bool, Device, Tensor, kind::Basic};
 
 use crate::{
     broken::{blank, not_finite, restore},
@@ -35,6 +35,29 @@ pub(super) fn check_device(op: &str, names: [&str; 2], devices: [&Device; 2]) {
         names[1],
         devices[0],
         devices[1]
+    );
+}
+
+/// Refuses a target that has not one entry for each row of logits along `dim`.
+#[track_caller]
+pub(super) fn check_target<const D: usize, K: Basic>(
+    op: &str,
+    logits: &Tensor<D>,
+    target: &Tensor<D, K>,
+    dim: usize,
+) {
+    let shape = logits.dims();
+    let mut wanted = shape;
+    wanted[dim] = 1;
+    assert!(
+        wanted == target.dims(),
+        "{op}: target must be {wanted:?} for logits of shape {shape:?}, got {:?}",
+        target.dims()
+    );
+    check_device(
+        op,
+        ["logits", "target"],
+        [&logits.device(), &target.device()],
     );
 }
 

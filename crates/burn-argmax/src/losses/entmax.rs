@@ -1,7 +1,7 @@
 use burn_core::tensor::{AsIndex, DType, Int, Tensor, TensorData};
 
 use super::{
-    checks::check_device,
+    checks::check_target,
     histogram::cross_entropy,
     scores::{Scores, as_rows, of_lines},
 };
@@ -14,7 +14,7 @@ use crate::{
 /// The loss whose gradient is the entmax less the one-hot of the target.
 ///
 /// `l = sum_i p_i * (x_i - x_t) + (1 - sum_i p_i^alpha) / (alpha * (alpha - 1))` with `p = entmax(x)`. For an
-/// `alpha` of 1 it is the cross-entropy. It is never below 0, and for an `alpha` above 1 exactly 0 once the
+/// `alpha` of 1 it is the cross-entropy. But for its rounding it is never below 0, and for an `alpha` above 1 it is 0 once the
 /// target's score is `1 / (alpha - 1)` above all others.
 ///
 /// # Arguments
@@ -66,18 +66,7 @@ pub fn entmax_loss<const D: usize>(
     let dim = check_dim("entmax_loss", &logits, dim);
     check_alpha("entmax_loss", alpha);
     let shape = logits.dims();
-    let mut wanted = shape;
-    wanted[dim] = 1;
-    assert!(
-        wanted == target.dims(),
-        "entmax_loss: target must be {wanted:?} for logits of shape {shape:?}, got {:?}",
-        target.dims()
-    );
-    check_device(
-        "entmax_loss",
-        ["logits", "target"],
-        [&logits.device(), &target.device()],
-    );
+    check_target("entmax_loss", &logits, &target, dim);
     let logits = logits.dequantize();
     if logits.shape().num_elements() == 0 {
         return without_indices(logits, dim);
@@ -86,6 +75,11 @@ pub fn entmax_loss<const D: usize>(
     let logits = as_rows(logits.cast(accumulator([dtype])), dim);
     let [outer, inner, n] = logits.dims();
     let target = target.reshape([outer, inner, 1]);
+    // A line may have more indices than a small integer has values.
+    let target = match target.dtype() {
+        DType::I8 | DType::U8 | DType::I16 | DType::U16 => target.cast(DType::I32),
+        _ => target,
+    };
     // From the host: llvmpipe, Mesa's software GPU, ends the loop of `arange` after 65,535 steps.
     let indices = TensorData::new((0..n as i64).collect(), [1, 1, n]);
     let indices = Tensor::<3, Int>::from_data(
@@ -108,7 +102,7 @@ pub fn entmax_loss<const D: usize>(
         return of_lines(cross_entropy(logits, one_hot), shape, dim).cast(dtype);
     }
     let unknown = chosen.clone().any_dim(2).bool_not().reshape([outer, inner]);
-    let scores = Scores::new(logits, unknown);
+    let scores = Scores::new(logits, unknown, chosen.clone());
     // The maximum of a sum over all distributions: its slope is that at the best, which is a constant there.
     let open = scores
         .below
@@ -117,14 +111,9 @@ pub fn entmax_loss<const D: usize>(
         .mask_fill(scores.masked.clone(), f64::NEG_INFINITY);
     let p = entmax_along(open, 2, alpha, 1.0);
     let entropy = sum_rows(p.clone() * less_power(p.clone(), alpha - 1.0)) * (1.0 / alpha);
-    let of_target = sum_rows(
-        scores
-            .below
-            .clone()
-            .mask_fill(chosen.clone().bool_not(), 0.0),
-    );
+    let of_target = sum_rows(scores.below.clone().mask_fill(chosen.bool_not(), 0.0));
     let losses = sum_rows(p * scores.below.clone()) - of_target + entropy;
-    let losses = losses + scores.forbidden(chosen);
+    let losses = losses + scores.infinite();
     of_lines(restore(losses, &scores.broken, [scores.scores]), shape, dim).cast(dtype)
 }
 

@@ -1,6 +1,6 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::checks::check_device;
+use super::checks::check_target;
 use crate::{
     Weighting,
     broken::{not_finite, spoil},
@@ -67,16 +67,7 @@ pub fn expected_distance_loss<const D: usize>(
     let shape = logits.dims();
     let mut wanted = shape;
     wanted[dim] = 1;
-    assert!(
-        wanted == target.dims(),
-        "expected_distance_loss: target must be {wanted:?} for logits of shape {shape:?}, got {:?}",
-        target.dims()
-    );
-    check_device(
-        "expected_distance_loss",
-        ["logits", "target"],
-        [&logits.device(), &target.device()],
-    );
+    check_target("expected_distance_loss", &logits, &target, dim);
     let logits = logits.dequantize();
     if logits.shape().num_elements() == 0 {
         return without_indices(logits, dim);

@@ -32,7 +32,7 @@ use crate::{
 /// # Gradient
 ///
 /// Exact, by Burn's graph: `g * (p_j * sum_i m_i - m_j)` for the logits, with `p` their softmax, and exactly 0
-/// at a mask; `g * -log(p_j)` for the masses. An upstream gradient of exactly 0 gives exactly 0, whatever the
+/// at a mask; `g * -log(p_j)` for the masses but those at a mask. An upstream gradient of exactly 0 gives exactly 0, whatever the
 /// row holds. Any other gives NaN where the loss is NaN.
 ///
 /// # Panics
@@ -86,10 +86,14 @@ pub fn histogram_loss<const D: usize>(
 
 /// The losses of rows.
 pub(super) fn cross_entropy(logits: Tensor<3>, target: Tensor<3>) -> Tensor<2> {
-    let scores = Scores::new(logits, not_finite(target.clone()));
+    let masses = target.clone().greater_elem(0.0);
+    let scores = Scores::new(logits, not_finite(target.clone()), masses);
     let masses = blank(target.clone(), &scores.broken);
     let whole = sum_along(masses.clone(), 2) * scores.log_sum();
-    let losses = whole.squeeze_dim(2) - sum_rows(masses.clone() * scores.below.clone());
-    let losses = losses + scores.forbidden(masses.greater_elem(0.0));
-    restore(losses, &scores.broken, [scores.scores, target])
+    let losses = whole.squeeze_dim(2) - sum_rows(masses * scores.below.clone());
+    restore(
+        losses + scores.infinite(),
+        &scores.broken,
+        [scores.scores, target],
+    )
 }

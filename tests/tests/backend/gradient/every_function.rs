@@ -57,9 +57,15 @@ fn slope(function: &Function, row: &[f64], sizes: Sizes, upstream: &[f64], at: u
     });
     let terms = before.iter().zip(&after).zip(upstream);
     let terms = terms.filter(|(_, upstream)| upstream.is_finite());
-    terms
-        .map(|((before, after), upstream)| upstream * (after - before) / (2.0 * step))
-        .sum()
+    let (difference, size) = terms.fold((0.0, 0.0), |(sum, size), ((before, after), upstream)| {
+        let size = size + (upstream * after).abs();
+        (sum + upstream * (after - before), size)
+    });
+    // Nothing but the rounding of the oracle is none.
+    if f64::abs(difference) <= 4.0 * f64::EPSILON * size {
+        return 0.0;
+    }
+    difference / (2.0 * step)
 }
 
 /// A function of scores of a dtype, against the oracle on the rounded scores.

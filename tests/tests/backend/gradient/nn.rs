@@ -143,7 +143,7 @@ fn fixed_modules_are_the_functions() {
     assert_exact(&values(module.forward(maps())), &values(want));
 
     for surrogate in [Surrogate::Identity, Surrogate::Softmax { beta: 3.0 }] {
-        let module = StraightThroughOneHotConfig::new(surrogate.clone()).init(&device);
+        let module = StraightThroughOneHotConfig::new(surrogate).init(&device);
         let want = straight_through_one_hot(x(), -1, surrogate);
         assert_exact(&values(module.forward(x())), &values(want));
     }

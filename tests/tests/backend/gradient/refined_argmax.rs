@@ -12,6 +12,34 @@ use super::device;
 
 const INF: f32 = f32::INFINITY;
 
+/// Of scores of any size, along one axis and two.
+#[test]
+fn gradients_of_any_scale() {
+    let Some(device) = device() else { return };
+    for scale in [1e-30, 1e-20, 1.0, 1e20, 1e30f32] {
+        let line = [0.0, 1.0, 0.5].map(|x| x * scale);
+        let x = tensor(&line, [1, 3], &device).require_grad();
+        let loss = refined_argmax(x.clone(), 1).sum();
+        let slopes = values(x.grad(&loss.backward()).expect("a leaf"));
+        let scaled = |slopes: Vec<f64>, scale: f32| {
+            slopes
+                .into_iter()
+                .map(|slope| slope * f64::from(scale))
+                .collect::<Vec<_>>()
+        };
+        let want = [-2.0 / 9.0, -2.0 / 9.0, 4.0 / 9.0];
+        assert_within(&scaled(slopes, scale), &want, |_| 1e-5);
+
+        let of_map = |scale: f32| {
+            let map = [0.1, 0.6, 0.2, 0.5, 1.0, 0.7, 0.3, 0.8, 0.2].map(|x| x * scale);
+            let x = tensor(&map, [1, 1, 3, 3], &device).require_grad();
+            let loss = refined_spatial_argmax(x.clone(), Coordinates::Index).sum();
+            scaled(values(x.grad(&loss.backward()).expect("a leaf")), scale)
+        };
+        assert_within(&of_map(scale), &of_map(1.0), |_| 1e-5);
+    }
+}
+
 /// The logarithm of a Gaussian, and the refined index of it.
 #[test]
 fn of_gaussians() {
@@ -229,4 +257,32 @@ fn half_precision() {
             });
         }
     }
+}
+
+/// Large negative numbers that stand for masks beside a peak, and a surface that is steep along one axis.
+#[test]
+fn neighbors_far_below_and_long_ridges() {
+    let Some(device) = device() else { return };
+    let noise = uniform(12, 5 * 5 * 5);
+    for far in [-1e9f32, -1e30, f32::MIN] {
+        for neighbor in [[1, 1, 1], [0, 0, 1], [0, 1, 1], [1, 0, 0]] {
+            let mut map: Vec<f32> = noise.iter().map(|x| x * 0.1).collect();
+            map[2 * 25 + 2 * 5 + 2] = 3.0;
+            let [z, y, x] = neighbor.map(|step: usize| 2 + step);
+            map[25 * z + 5 * y + x] = far;
+            let maps: Tensor<5> = tensor(&map, [1, 1, 5, 5, 5], &device).require_grad();
+            let got = position(maps.clone());
+            let want = refined(&widen(&map), &[5, 5, 5]);
+            println!("{far} at {neighbor:?}");
+            assert_within(&values(got.clone()), &want, |_| 1e-4);
+            let slopes = values(maps.grad(&got.sum().backward()).expect("a leaf"));
+            assert!(slopes.iter().all(|slope| slope.is_finite()), "{slopes:?}");
+        }
+    }
+    // Steep along z, flat and turned in the plane.
+    let center = [4.2, 3.9, 2.3];
+    let map = quadratic([5, 8, 9], center, [1e-3, 1e-3, 16.0, 8e-4, 0.0, 0.0]);
+    let maps: Tensor<5> = tensor(&map, [1, 1, 5, 8, 9], &device);
+    let got = values(position(maps));
+    assert_within(&got, &center, |_| 5e-3);
 }

@@ -1,11 +1,12 @@
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor, TensorData};
 use burn_argmax::{
     Coordinates, Weighting, soft_argmax, spatial_soft_argmax, straight_through_argmax,
     straight_through_spatial_argmax,
 };
 use burn_argmax_tests::{
-    check::assert_exact,
+    check::{assert_exact, assert_within},
     data::{tensor, uniform, values, widen},
+    device::computes,
     gradient::gradient,
 };
 
@@ -98,5 +99,34 @@ fn broken_rows() {
     assert_eq!(
         empty.grad(&got.sum().backward()).expect("a leaf").dims(),
         [0, 3]
+    );
+}
+
+/// The soft-argmax of a long line may be more than half precision has, where the first maximum is not.
+#[test]
+fn a_long_line_in_half_precision() {
+    let Some(device) = device() else { return };
+    if !computes(&device, DType::F16) {
+        return;
+    }
+    let mut line = vec![0.0f32; 140_001];
+    line[5] = 1.0;
+    let data = TensorData::new(line, [1, 140_001]).convert_dtype(DType::F16);
+    let x = Tensor::<2>::from_data(data, (&device, DType::F16));
+    assert_exact(&values(straight_through_argmax(x, 1, 0.0)), &[5.0]);
+
+    // Its gradient is that of the soft-argmax, whose value half precision has not.
+    let mut line = vec![0.0f32; 70_000];
+    line[69_000] = 40.0;
+    line[68_000] = 39.0;
+    let data = TensorData::new(line, [1, 70_000]).convert_dtype(DType::F16);
+    let x = Tensor::<2>::from_data(data, (&device, DType::F16)).require_grad();
+    let loss = straight_through_argmax(x.clone(), 1, 1.0);
+    let slopes = values(x.grad(&loss.backward()).expect("a leaf"));
+    let p = 1.0 / (1.0 + 1f64.exp());
+    assert_within(
+        &slopes[68_000..=68_000],
+        &[-1000.0 * p * (1.0 - p)],
+        |slope| 1e-3 * slope.abs(),
     );
 }

@@ -70,7 +70,7 @@ fn softmax_matches_the_reference() {
     let upstream = tensor(&uniform(14, 2 * 31 * 3), [2, 31, 3], &device);
     let surrogate = Surrogate::Softmax { beta: 2.0 };
     let got = gradient(x.clone(), upstream.clone(), |x| {
-        straight_through_one_hot(x, -2, surrogate.clone())
+        straight_through_one_hot(x, -2, surrogate)
     });
     let want = gradient(x, upstream, |x| {
         reference::straight_through_one_hot(x, 1, surrogate)

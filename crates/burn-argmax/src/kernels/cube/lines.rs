@@ -86,6 +86,11 @@ impl Lines {
         self.layout.n
     }
 
+    /// The integer of the size of the float that sums run in.
+    pub(super) fn bits(&self) -> DType {
+        self.bits
+    }
+
     /// Takes in a second tensor of the same lines, of another size along `dim`.
     ///
     /// # Panics

@@ -32,7 +32,7 @@ mod window;
 mod work;
 
 pub(crate) use divergence::{divergence, divergence_backward, divergence_slopes};
-pub(crate) use one_hot::{one_hot, sign_one_hot};
+pub(crate) use one_hot::{first_argmax, one_hot, sign_one_hot};
 pub(crate) use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
 pub(crate) use soft_argmax_moments::{soft_argmax_moments_backward, soft_argmax_moments_forward};
 pub(crate) use soft_argmax_over::{

@@ -1,6 +1,10 @@
 //! One-hot rows: the peak of every line in one read, then one write.
 
-use burn_cubecl::{cubecl, tensor::CubeTensor};
+use burn_core::{
+    backend::{TensorMetadata, ops::IntTensorOps},
+    tensor::{IntDType, Slice},
+};
+use burn_cubecl::{CubeBackend, cubecl, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::{
@@ -71,6 +75,25 @@ pub(crate) fn one_hot(values: CubeTensor, dim: usize) -> CubeTensor {
     let lines = Lines::new("one_hot", "values", &values, dim);
     let peaks = peaks(&lines, Inputs::of(lines.view(values)));
     lines.map::<OneHot>(Inputs::default(), peaks, None, OneHotLaunch::new())
+}
+
+/// See [`ArgmaxOps::first_argmax`](crate::ArgmaxOps::first_argmax).
+pub(crate) fn first_argmax(values: CubeTensor, dim: usize) -> CubeTensor {
+    let lines = Lines::new("first_argmax", "values", &values, dim);
+    let mut peaks = peaks(&lines, Inputs::of(lines.view(values)));
+    // Allocated as floats of the same size.
+    peaks.dtype = lines.bits();
+    let line = |axis: usize, size| match axis == dim {
+        true => Slice::from(INDEX..INDEX + 1),
+        false => Slice::from(0..size),
+    };
+    let sizes = peaks.shape();
+    let slices: Vec<Slice> = (0..)
+        .zip(sizes.iter())
+        .map(|(axis, &size)| line(axis, size))
+        .collect();
+    let indices = CubeBackend::int_slice(peaks, &slices);
+    CubeBackend::int_cast(indices, IntDType::I32)
 }
 
 /// See [`ArgmaxOps::sign_one_hot`](crate::ArgmaxOps::sign_one_hot).

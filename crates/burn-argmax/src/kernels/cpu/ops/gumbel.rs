@@ -11,7 +11,7 @@ use crate::{
         plan::TASK,
         share::{filled, share},
         simd::{LANES, specialized, vectorized},
-        traverse::{Scores, peak_indices},
+        traverse::{AsTheyAre, Scores, peak_indices},
     },
     philox::Philox,
 };
@@ -19,17 +19,48 @@ use crate::{
 /// Elements whose words are computed together: four a block, lanes across blocks.
 const GROUP: usize = 4 * LANES;
 
-/// Scores and the noise of their places.
+/// Scores less the maximum of their line, and the noise of their places: noise that is added to large scores
+/// would be rounded away.
 #[derive(Clone, Copy)]
-pub(crate) struct Noisy {
-    pub words: Philox,
+struct Noisy<'a, A> {
+    lines: Lines,
+    /// 0 where it is not finite.
+    maxima: &'a [A],
+    words: Philox,
 }
 
-impl<A: Accumulator> Scores<A> for Noisy {
+impl<A: Accumulator> Scores<A> for Noisy<'_, A> {
     fn read(self, values: &[A], place: usize) -> Cow<'_, [A]> {
         let mut noisy = values.to_vec();
+        less_maxima(&mut noisy, place, self.lines, self.maxima);
         add_noise(&mut noisy, place, self.words);
         Cow::Owned(noisy)
+    }
+}
+
+/// Takes the maximum of its line off each of the values that begin at a place of a tensor.
+fn less_maxima<A: Accumulator>(values: &mut [A], place: usize, lines: Lines, maxima: &[A]) {
+    let Lines { n, inner, .. } = lines;
+    let (mut place, mut values) = (place, values);
+    while !values.is_empty() {
+        // Up to the end of a row, or of a row of columns.
+        let left = if inner == 1 {
+            n - place % n
+        } else {
+            inner - place % inner
+        };
+        let (part, rest) = values.split_at_mut(left.min(values.len()));
+        if inner == 1 {
+            let max = maxima[place / n];
+            part.iter_mut().for_each(|value| *value = value.sub(max));
+        } else {
+            let column = place / lines.table() * inner + place % inner;
+            for (value, max) in part.iter_mut().zip(&maxima[column..]) {
+                *value = value.sub(*max);
+            }
+        }
+        place += part.len();
+        values = rest;
     }
 }
 
@@ -38,7 +69,8 @@ pub(crate) fn noisy<A: Accumulator>(values: &[A], words: Philox) -> Vec<A> {
     let fill = |out: &mut [_]| {
         let tasks = out.chunks_mut(TASK).zip(values.chunks(TASK)).enumerate();
         share(tasks, values.len(), |(task, (out, values))| {
-            let noisy = Noisy { words }.read(values, task * TASK);
+            let mut noisy = values.to_vec();
+            add_noise(&mut noisy, task * TASK, words);
             <[_]>::write_copy_of_slice(out, &noisy);
         });
     };
@@ -48,7 +80,28 @@ pub(crate) fn noisy<A: Accumulator>(values: &[A], words: Philox) -> Vec<A> {
 
 /// The index of the first maximum of every line of scores with their noise.
 pub(crate) fn noisy_peaks<A: Accumulator>(values: &[A], lines: Lines, words: Philox) -> Vec<usize> {
-    peak_indices(values, lines, Noisy { words })
+    let Lines { inner, .. } = lines;
+    let peaks = peak_indices(values, lines, AsTheyAre)
+        .into_iter()
+        .enumerate();
+    let maxima = peaks.map(|(line, index)| {
+        let max = values[line / inner * lines.table() + index * inner + line % inner];
+        if max.sub(max) == A::ZERO {
+            max
+        } else {
+            A::ZERO
+        }
+    });
+    let maxima = &maxima.collect::<Vec<_>>();
+    peak_indices(
+        values,
+        lines,
+        Noisy {
+            lines,
+            maxima,
+            words,
+        },
+    )
 }
 
 vectorized! {
@@ -152,8 +205,8 @@ mod tests {
             assert!((f64::from(*value) - want).abs() < 1e-5);
         }
         for (start, end) in [(0, 1), (3, 70), (61, 64), (129, 1000)] {
-            let zeros = vec![0f32; end - start];
-            let part = Noisy { words }.read(&zeros, start);
+            let mut part = vec![0f32; end - start];
+            add_noise(&mut part, start, words);
             assert_eq!(part, &all[start..end]);
         }
     }

@@ -14,4 +14,5 @@ pub(crate) mod soft_argmax_moments;
 pub(crate) mod soft_argmax_over;
 pub(crate) mod softmax;
 pub(crate) mod spatial_moments;
+pub(crate) mod top_k;
 mod weights;

@@ -7,7 +7,9 @@ use crate::kernels::cpu::{
     plan::Path,
     share::{share, zeroed},
     simd::{LANES, vectorized},
-    traverse::{AsTheyAre, ColumnPeaks, fill_columns, long_peaks, row_peak, short_row_indices},
+    traverse::{
+        self, AsTheyAre, ColumnPeaks, fill_columns, long_peaks, row_peak, short_row_indices,
+    },
 };
 
 /// Exactly 1 at the first NaN, else at the first maximum, as `argmax` on the CPU backends; else 0.
@@ -44,6 +46,12 @@ pub(crate) fn one_hot<T: Element>(values: &[T], lines: Lines) -> Vec<T> {
         }
     });
     out
+}
+
+/// The index of that of every line.
+pub(crate) fn peak_indices<T: Element>(values: &[T], lines: Lines) -> Vec<usize> {
+    check_length("values", values.len(), lines.elements());
+    traverse::peak_indices(values, lines, AsTheyAre)
 }
 
 /// 1 at these indices, one of each line, and 0 elsewhere.

@@ -22,6 +22,7 @@ mod threshold;
 mod threshold_columns;
 mod threshold_gradient;
 mod transposed_rows;
+mod whole_lines;
 mod window;
 
 pub(super) use bins::Bins;
@@ -30,6 +31,7 @@ pub(super) use coordinate::{Coordinate, Index};
 pub(super) use line_op::{FACTORS, LaneStates, LineOp, LineState, Partial, Partials, finite_max};
 pub(super) use map::{map, map_in_place};
 pub(super) use map_rows::{Here, Slot, Source};
+pub(super) use narrow_columns::state_of_columns;
 pub(super) use normalize::normalize;
 pub(super) use over::{map_over, map_over_in_place, reduce_over};
 pub(super) use peaks::{
@@ -42,6 +44,7 @@ pub(super) use reduce_map::reduce_and_map;
 pub(super) use threshold::{THRESHOLD_STATE, ThresholdOp, map_above_threshold};
 pub(super) use threshold_gradient::less_mean_above_threshold;
 pub(super) use transposed_rows::{Transposer, nan_or_peak_transposed};
+pub(super) use whole_lines::{map_by_line, of_each_line};
 pub(super) use window::{
     finite_peak, map_windows, map_windows_in_place, outside_masked, reduce_windows,
 };

@@ -64,7 +64,7 @@ impl Lines {
 
 /// The state of every line, `entries` numbers of one after the other, entry by entry beside that of its
 /// neighbors.
-pub(super) fn state_of_columns<A: Element>(state: Vec<A>, lines: Lines, entries: usize) -> Vec<A> {
+pub(crate) fn state_of_columns<A: Element>(state: Vec<A>, lines: Lines, entries: usize) -> Vec<A> {
     if lines.inner == 1 {
         return state;
     }
