@@ -18,7 +18,7 @@ use super::{
     entmax, one_hot as hard,
     rows::{Rows, argmax},
     sampled::{self, Conditional, SCORES, gapped, less_maximum},
-    select::{at_indices, finite_entries},
+    select::{at_indices, finite_entries, in_parts},
     soft_argmax::{self, soft_argmax_forward},
     soft_argmax_moments::{as_maps, of_lines},
     soft_argmax_over::{slope_over, soft_argmax_over_forward},
@@ -174,10 +174,11 @@ pub fn straight_through_select<B: Backend>(
     let dtype = codebook.dtype();
     let indices = first_argmax::<B>(B::float_detach(logits.clone()), 1);
     let codebook = widen::<B>(codebook);
-    let selected = at_indices::<B>(codebook.clone(), indices);
     if !B::ad_enabled(&logits.device()) {
-        return cast::<B>(selected, dtype);
+        return cast::<B>(at_indices::<B>(codebook, indices), dtype);
     }
+    let (copies, places) = in_parts::<B>(codebook.clone(), indices);
+    let selected = at_indices::<B>(copies, places);
     let codes = B::float_detach(codebook);
     let codes = finite_entries::<B>(codes);
     let [outer, features, _] = selected.shape().dims();

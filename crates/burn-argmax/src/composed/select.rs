@@ -7,10 +7,10 @@ use burn_core::{
         Backend, TensorMetadata,
         tensor::{FloatTensor, IntTensor},
     },
-    tensor::{DType, IndexingUpdateOp, Shape, Slice},
+    tensor::{DType, IndexingUpdateOp, Shape, Slice, TensorData},
 };
 
-use super::tensors::{cast, not_finite, widen};
+use super::tensors::{cast, expand_dim, not_finite, widen};
 use crate::{ArgmaxOps, Surrogate};
 
 /// Rows of a gradient that are added up by themselves, at least: as many as the code book has, which is written for
@@ -36,6 +36,24 @@ pub(super) fn at_indices<B: Backend>(
     let rows = B::float_select(codebook, 0, indices);
     let rows = B::float_reshape(rows, Shape::from([outer, inner, features]));
     B::float_swap_dims(rows, 1, 2)
+}
+
+/// Copies of the code book, one after the other, and the indices in them: each part of the rows has its own, so that
+/// the gradients are summed in levels.
+pub(super) fn in_parts<B: Backend>(
+    codebook: FloatTensor<B>,
+    indices: IntTensor<B>,
+) -> (FloatTensor<B>, IntTensor<B>) {
+    let [codes, features] = codebook.shape().dims();
+    let (shape, device) = (indices.shape(), indices.device());
+    let (count, length) = (shape.num_elements(), PART.max(codes));
+    let copies = count.div_ceil(length);
+    let codebook = B::float_reshape(codebook, Shape::from([1, codes, features]));
+    let codebook = expand_dim::<B>(codebook, 0, copies);
+    let codebook = B::float_reshape(codebook, Shape::from([copies * codes, features]));
+    let starts = (0..count).map(|row| (row / length * codes) as i32);
+    let starts = B::int_from_data(TensorData::new(starts.collect(), shape), &device);
+    (codebook, B::int_add(indices, starts))
 }
 
 /// What comes upstream for a one-hot of which only the product with the code book is there: the products of
