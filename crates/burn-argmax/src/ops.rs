@@ -222,7 +222,7 @@ pub trait ArgmaxOps: Backend {
     /// `clip(beta * x - t, 0, 1)` with a `t` for each row such that they sum to `k`, of logits in the dtype that
     /// sums run in, and the state that the backward pass needs: a score of each row, and how far the threshold
     /// is below it.
-    #[fusion(meta = |logits, _k, dim, _beta| composed::soft_top_k_metadata(logits, *dim))]
+    #[fusion(meta = |logits, _k, dim, _beta| composed::metadata_with_state(logits, *dim, 2))]
     fn soft_top_k_forward(
         logits: FloatTensor<Self>,
         k: usize,
@@ -283,7 +283,7 @@ pub trait ArgmaxOps: Backend {
     /// The entmax along `dim`, for an `alpha` above 1 and up to 2 of logits in the dtype that sums run in,
     /// and the state that the backward pass needs: the maximum of each row, and the root of its weight,
     /// `w^(alpha - 1)`, in two parts, all NaN in a row that has no entmax.
-    #[fusion(meta = |logits, dim, _alpha, _beta| composed::entmax_metadata(logits, *dim))]
+    #[fusion(meta = |logits, dim, _alpha, _beta| composed::metadata_with_state(logits, *dim, 3))]
     fn entmax_forward(
         logits: FloatTensor<Self>,
         dim: usize,

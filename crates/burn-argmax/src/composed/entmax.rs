@@ -7,24 +7,6 @@ use burn_core::backend::{
 
 use super::tensors::{accumulator_max, bool_dtype, entry_of, is_mask, is_nan, is_silent, sum_dim};
 
-/// Shapes and dtypes of the weights and of the state.
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) fn entmax_metadata(
-    logits: &burn_core::backend::fusion::custom::TensorSpec,
-    dim: usize,
-) -> (
-    burn_core::backend::fusion::custom::TensorSpec,
-    burn_core::backend::fusion::custom::TensorSpec,
-) {
-    use super::with_dim_size;
-    use burn_core::backend::fusion::custom::TensorSpec;
-
-    (
-        TensorSpec::new(logits.shape.clone(), logits.dtype),
-        TensorSpec::new(with_dim_size(&logits.shape, dim, 3), logits.dtype),
-    )
-}
-
 /// Steps to the threshold, each of which gets much nearer: twelve did for lines of 100,000 of many kinds.
 const STEPS: usize = 20;
 

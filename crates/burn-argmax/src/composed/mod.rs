@@ -21,8 +21,6 @@ mod window;
 #[cfg(feature = "_cube-kernels")]
 pub(crate) use divergence::scale_slopes;
 pub use divergence::{divergence, divergence_backward, divergence_lines_backward};
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) use entmax::entmax_metadata;
 pub(crate) use entmax::log1p;
 pub use entmax::{entmax_backward, entmax_forward};
 pub use one_hot::{first_argmax, one_hot, sign_one_hot};
@@ -53,10 +51,10 @@ pub use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
 pub(crate) use tensors::accumulator_dtype;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::cast;
+#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
+pub(crate) use tensors::metadata_with_state;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::with_dim_size;
 pub(crate) use tensors::{accumulator_max, expand_dim, sum_dim, widen};
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) use top_k::soft_top_k_metadata;
 pub use top_k::{soft_top_k_backward, soft_top_k_forward, top_k};
 pub(crate) use window::outside;

@@ -17,23 +17,6 @@ use super::tensors::{
 };
 use crate::top_k::{FAR, level, marks, soft_level};
 
-/// Shapes and dtypes of the weights and of the state.
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) fn soft_top_k_metadata(
-    logits: &burn_core::backend::fusion::custom::TensorSpec,
-    dim: usize,
-) -> (
-    burn_core::backend::fusion::custom::TensorSpec,
-    burn_core::backend::fusion::custom::TensorSpec,
-) {
-    use burn_core::backend::fusion::custom::TensorSpec;
-
-    (
-        TensorSpec::new(logits.shape.clone(), logits.dtype),
-        TensorSpec::new(with_dim_size(&logits.shape, dim, 2), logits.dtype),
-    )
-}
-
 /// Of each row so many numbers, which `find` writes.
 fn of_each_row<B: Backend>(
     values: FloatTensor<B>,
