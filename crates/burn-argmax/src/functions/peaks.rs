@@ -30,10 +30,12 @@ pub struct Peaks {
 /// # Returns
 ///
 /// [`Peaks`], in `f32`, or `f64` for `f64`: the pixel indices of a large map have more digits than half precision.
-/// Of equal peaks the first comes first. A heatmap with a NaN or `+inf` has NaN for all of its positions and scores;
+/// Of equal peaks the first comes first. A flat background has a peak too, its first pixel: the scores tell it from
+/// others. A heatmap with a NaN or `+inf` has NaN for all of its positions and scores;
 /// others are not touched by it. An empty batch gives empty tensors.
 ///
-/// [`spatial_soft_argmax_around`](crate::spatial_soft_argmax_around()) refines the positions, with a gradient.
+/// [`spatial_soft_argmax_around`](crate::spatial_soft_argmax_around()) refines the positions, with a gradient. Losses of
+/// coordinates take `[batch, locations, axis]`: `.reshape([batch, channels * k, axes])`.
 ///
 /// # Gradient
 ///

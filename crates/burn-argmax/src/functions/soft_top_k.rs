@@ -14,8 +14,9 @@ use crate::precision::accumulator;
 /// * `logits` - Scores, of any rank and layout. A mask is a score of `-inf`.
 /// * `k` - What the weights sum to, from 1 to the size of `dim`.
 /// * `dim` - The dimension along which they do; a negative one counts from the end.
-/// * `beta` - Inverse temperature, finite and `>= 0`. Where the `k`-th and the next score are `1 / beta` apart,
-///   the weights are those of [`straight_through_top_k`](crate::straight_through_top_k()).
+/// * `beta` - Inverse temperature, finite and `>= 0`. Where the `k`-th and the next score are at least
+///   `1 / beta` apart, the weights are those of [`straight_through_top_k`](crate::straight_through_top_k()), and
+///   there is no gradient.
 ///
 /// # Returns
 ///

@@ -5,6 +5,8 @@ use super::{Surrogate, check_beta, check_dim, dispatch::dispatch, empty};
 /// The row of a code book at the first maximum, with a gradient for the scores and for the code book: a vector
 /// quantiser, a router.
 ///
+/// [`discrete_choices`](crate::discrete_choices) has the scores of a quantiser.
+///
 /// `y = C[argmax_i x_i]`: the product of [`straight_through_one_hot`](crate::straight_through_one_hot()) and the
 /// code book, of which the one-hot is never formed.
 ///

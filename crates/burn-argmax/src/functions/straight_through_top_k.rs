@@ -2,7 +2,9 @@ use burn_core::tensor::{AsIndex, Tensor};
 
 use super::{Surrogate, check_beta, check_k, dispatch::dispatch};
 
-/// Exactly 1 at the `k` largest, with a surrogate's gradient: a choice of several, as of the experts of a token.
+/// Exactly 1 at the `k` largest, with a surrogate's gradient: a choice of several.
+///
+/// [`discrete_choices`](crate::discrete_choices) shows how the experts of a token are chosen and weighed with it.
 ///
 /// `y_i = 1` where `x_i` is among the `k` largest, else `0`, bit for bit. A `k` of 1 is
 /// [`straight_through_one_hot`](crate::straight_through_one_hot()).

@@ -1,7 +1,8 @@
 use burn_core as burn;
 use burn_core::config::Config;
 
-/// The gradient that [`straight_through_one_hot`](crate::straight_through_one_hot) sends back.
+/// The gradient that a hard choice sends back, as [`straight_through_one_hot`](crate::straight_through_one_hot())
+/// makes one.
 ///
 /// It serialises and loads as Burn's configurations do.
 ///
