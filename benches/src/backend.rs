@@ -68,10 +68,13 @@ impl BackendKind {
             Self::Vulkan => Ok(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
             #[cfg(feature = "cuda")]
             Self::Cuda => Ok(Device::cuda(0)),
-            #[allow(
-                unreachable_patterns,
-                reason = "reached unless every backend was compiled in"
-            )]
+            #[cfg(not(all(
+                feature = "ndarray",
+                feature = "flex",
+                feature = "wgpu",
+                feature = "vulkan",
+                feature = "cuda"
+            )))]
             _ => bail!(
                 "--device {name}: not compiled in; add --features {name}",
                 name = self.name()

@@ -3,19 +3,12 @@
 
 use burn_core::{
     backend::Dispatch,
-    tensor::{DType, Tensor, TensorData},
+    tensor::{Tensor, TensorData},
 };
 
 use crate::composed;
 
-/// The dtype to compute in, for arguments of these dtypes.
-pub(crate) fn accumulator<const N: usize>(dtypes: [DType; N]) -> DType {
-    if dtypes.contains(&DType::F64) {
-        DType::F64
-    } else {
-        DType::F32
-    }
-}
+pub(crate) use composed::accumulator;
 
 /// `0..size` along `dim`, beside a tensor, in the dtype to compute in.
 pub(crate) fn indices<const D: usize>(size: usize, dim: usize, like: &Tensor<D>) -> Tensor<D> {

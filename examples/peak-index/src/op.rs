@@ -72,3 +72,32 @@ fn mean_index(weights: Tensor<2>) -> Tensor<2> {
     let indices = Tensor::arange(0..samples as i64, &device).float();
     (weights * indices.unsqueeze()).sum_dim(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// Drawn ones too: while training with a gradient, afterwards at the maximum.
+    #[test]
+    fn learns_and_is_exact_afterwards() {
+        let device = Device::default();
+        let scores = [[0.0f32, 3.0, 1.0, 2.0], [5.0, 0.0, 0.0, 1.0]];
+        for op in Op::value_variants() {
+            if matches!(op, Op::Soft | Op::Sign) {
+                continue;
+            }
+            let logits = Tensor::<2>::from_floats(scores, &device);
+            op.index(logits)
+                .into_data()
+                .assert_eq(&[[1.0f32], [0.0]].into(), false);
+
+            let logits =
+                Tensor::<2>::from_floats(scores, &device.clone().autodiff()).require_grad();
+            let gradients = op.index(logits.clone()).sum().backward();
+            let slopes = logits.grad(&gradients).expect("a leaf");
+            assert!(slopes.abs().max().into_scalar::<f32>() > 0.0, "{op:?}");
+        }
+    }
+}

@@ -117,10 +117,6 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         B::first_argmax(values.into_primitive(), dim)
     }
 
-    fn top_k(values: FloatTensor<Self>, k: usize, dim: usize) -> FloatTensor<Self> {
-        Self::straight_through_top_k(values, k, dim, Surrogate::Identity)
-    }
-
     fn straight_through_top_k(
         logits: FloatTensor<Self>,
         k: usize,

@@ -10,7 +10,7 @@ use burn_core::backend::{
     Backend, TensorMetadata,
     tensor::{BoolTensor, FloatTensor, IntTensor},
 };
-use burn_core::tensor::{DType, IndexingUpdateOp, Shape};
+use burn_core::tensor::{IndexingUpdateOp, Shape};
 
 pub use super::one_hot::first_argmax;
 use super::{
@@ -24,7 +24,8 @@ use super::{
     soft_argmax_over::{slope_over, soft_argmax_over_forward},
     spatial_moments::{self, spatial_moments_forward},
     tensors::{
-        accumulator_max, bool_dtype, cast, expand_dim, is_mask, is_nan, not_finite, sum_dim, widen,
+        accumulator, accumulator_max, bool_dtype, cast, expand_dim, is_mask, is_nan, not_finite,
+        sum_dim, widen,
     },
     top_k,
 };
@@ -179,18 +180,14 @@ pub fn straight_through_select<B: Backend>(
     }
     let (copies, places) = in_parts::<B>(codebook.clone(), indices);
     let selected = at_indices::<B>(copies, places);
-    let codes = B::float_detach(codebook);
-    let codes = finite_entries::<B>(codes);
+    let codes = finite_entries::<B>(B::float_detach(codebook));
     let [outer, features, _] = selected.shape().dims();
     let count = codes.shape()[0];
     let codes = B::float_swap_dims(codes, 0, 1);
     let codes = B::float_reshape(codes, Shape::from([1, features, count]));
     let codes = B::float_expand(codes, Shape::from([outer, features, count]));
-    let term = widen::<B>(surrogate_term::<B>(logits, 1, surrogate));
-    let wide = match [term.dtype(), codes.dtype()].contains(&DType::F64) {
-        true => DType::F64,
-        false => DType::F32,
-    };
+    let term = surrogate_term::<B>(logits, 1, surrogate);
+    let wide = accumulator([term.dtype(), codes.dtype()]);
     let term = B::float_matmul(cast::<B>(codes, wide), cast::<B>(term, wide));
     cast::<B>(add::<B>(selected, term), dtype)
 }

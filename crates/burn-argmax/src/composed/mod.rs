@@ -55,6 +55,6 @@ pub(crate) use tensors::cast;
 pub(crate) use tensors::metadata_with_state;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::with_dim_size;
-pub(crate) use tensors::{accumulator_max, expand_dim, sum_dim, widen};
+pub(crate) use tensors::{accumulator, accumulator_max, expand_dim, sum_dim, widen};
 pub use top_k::{soft_top_k_backward, soft_top_k_forward, top_k};
 pub(crate) use window::outside;

@@ -7,10 +7,10 @@ use burn_core::{
         Backend, TensorMetadata,
         tensor::{FloatTensor, IntTensor},
     },
-    tensor::{DType, IndexingUpdateOp, Shape, Slice, TensorData},
+    tensor::{IndexingUpdateOp, Shape, Slice, TensorData},
 };
 
-use super::tensors::{cast, expand_dim, not_finite, widen};
+use super::tensors::{accumulator, cast, expand_dim, not_finite, widen};
 use crate::{ArgmaxOps, Surrogate};
 
 /// Rows of a gradient that are added up by themselves, at least: as many as the code book has, which is written for
@@ -88,10 +88,7 @@ pub fn select_backward<B: Backend + ArgmaxOps>(
     surrogate: Surrogate,
 ) -> FloatTensor<B> {
     let dtype = logits.dtype();
-    let wide = match [dtype, codebook.dtype()].contains(&DType::F64) {
-        true => DType::F64,
-        false => DType::F32,
-    };
+    let wide = accumulator([dtype, codebook.dtype()]);
     let [codebook, grad] = [codebook, grad].map(|tensor| cast::<B>(tensor, wide));
     let upstream = upstream_of_one_hot::<B>(finite_entries::<B>(codebook), grad);
     let gradient = match surrogate {

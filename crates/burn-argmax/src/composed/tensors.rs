@@ -22,6 +22,14 @@ pub(crate) fn accumulator_dtype(dtype: DType) -> FloatDType {
     }
 }
 
+/// The dtype to compute in, for arguments of these dtypes.
+pub(crate) fn accumulator<const N: usize>(dtypes: [DType; N]) -> DType {
+    match dtypes.contains(&DType::F64) {
+        true => DType::F64,
+        false => DType::F32,
+    }
+}
+
 /// The largest finite value of the dtype that sums run in.
 pub(crate) fn accumulator_max(dtype: DType) -> f64 {
     match accumulator_dtype(dtype) {

@@ -19,22 +19,25 @@ pub(crate) use dispatch;
 
 /// Whether the crate was compiled with an implementation for the tensor's backend.
 pub(crate) fn is_listed(tensor: &DispatchTensor) -> bool {
+    #[cfg_attr(
+        not(any(feature = "_cpu-kernels", feature = "_cube-kernels")),
+        expect(
+            unused_variables,
+            reason = "without a backend there is none to look for"
+        )
+    )]
     let kind = match &tensor.kind {
         #[cfg(feature = "autodiff")]
         DispatchTensorKind::Autodiff(inner) => inner,
         kind => kind,
     };
-    match kind {
+    [
         #[cfg(feature = "_cube-kernels")]
-        DispatchTensorKind::Cube(_) => true,
+        matches!(kind, DispatchTensorKind::Cube(_)),
         #[cfg(feature = "flex")]
-        DispatchTensorKind::Flex(_) => true,
+        matches!(kind, DispatchTensorKind::Flex(_)),
         #[cfg(feature = "ndarray")]
-        DispatchTensorKind::NdArray(_) => true,
-        #[allow(
-            unreachable_patterns,
-            reason = "reached where Burn has a backend that this crate was not given"
-        )]
-        _ => false,
-    }
+        matches!(kind, DispatchTensorKind::NdArray(_)),
+    ]
+    .contains(&true)
 }

@@ -60,12 +60,12 @@ impl Surface {
         }
 
         // The step along `a` is that of the axis alone, and so many times that along `b`.
-        let mut has_maximum = self.peak.clone().narrow(2, 0, 1).equal_elem(-1).bool_not();
+        let mut wild = Vec::new();
         let mut shares = vec![vec![None; axes]; axes];
         for a in 0..axes {
             for b in 0..a {
                 let (twist, is_wild) = self.twist(&axis, a, b);
-                has_maximum = has_maximum.bool_and(is_wild.bool_not());
+                wild.push(is_wild);
                 for [a, b] in [[a, b], [b, a]] {
                     let twist = twist.clone() / axis[a].unit.clone();
                     shares[a][b] = Some(twist / axis[a].steepness.clone());
@@ -75,25 +75,29 @@ impl Surface {
         let share = |a: usize, b: usize| shares[a][b].clone().expect("two axes");
         let alone_at = |axis: usize| alone[axis].clone();
         let minor = |a: usize, b: usize| (share(a, b) * share(b, a)).neg() + 1.0;
-        let (determinant, step) = match axes {
+        let is_definite = |determinant: Tensor<3>| determinant.greater_elem(DEFINITE);
+        let (determinant, mut has_maximum, step) = match axes {
             2 => {
                 let step = [[0, 1], [1, 0]].map(|[a, b]| alone_at(a) + share(a, b) * alone_at(b));
-                (minor(0, 1), step.to_vec())
+                let determinant = minor(0, 1);
+                (determinant.clone(), is_definite(determinant), step.to_vec())
             }
             _ => {
                 let path = |a, b, c| share(a, b) * share(b, c);
                 let cycles = path(0, 1, 2) * share(2, 0) + path(0, 2, 1) * share(1, 0);
                 let determinant = minor(0, 1) + minor(0, 2) + minor(1, 2) - 2.0 - cycles;
-                has_maximum = has_maximum.bool_and(minor(0, 1).greater_elem(DEFINITE));
                 let step = [[0, 1, 2], [1, 0, 2], [2, 0, 1]].map(|[a, b, c]| {
                     alone_at(a) * minor(b, c)
                         + alone_at(b) * (share(a, b) + path(a, c, b))
                         + alone_at(c) * (share(a, c) + path(a, b, c))
                 });
-                (determinant, step.to_vec())
+                let both = is_definite(minor(0, 1)).bool_and(is_definite(determinant.clone()));
+                (determinant, both, step.to_vec())
             }
         };
-        has_maximum = has_maximum.bool_and(determinant.clone().greater_elem(DEFINITE));
+        for is_wild in wild {
+            has_maximum = has_maximum.bool_and(is_wild.bool_not());
+        }
         let determinant = determinant.mask_fill(has_maximum.clone().bool_not(), 1.0);
         let together: Tensor<3> = Tensor::cat(step, 2) / determinant;
         let alone: Tensor<3> = Tensor::cat(alone, 2);

@@ -17,8 +17,8 @@ use super::{check_dim, refine::refined_maximum, without_indices};
 ///
 /// The index, with `dim` kept at size 1 and the dtype of `values`; at most half an index from that of the
 /// first maximum, exactly that at a border and beside a mask, and in the middle of two equal ones. Computed in
-/// `f32` at least, and rounded once. A row with a NaN or `+inf`, or wholly of `-inf`, gives NaN for that row only. An empty
-/// batch gives an empty tensor.
+/// `f32` at least, and rounded once. A row with a NaN or `+inf`, or wholly of `-inf`, gives NaN for that row
+/// only. An empty batch gives an empty tensor.
 ///
 /// # Gradient
 ///

@@ -1,7 +1,7 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
 use super::{
-    Surrogate, check_beta, check_k, dispatch::dispatch, straight_through::straight_through,
+    Surrogate, check_k, dispatch::dispatch, straight_through::straight_through,
     straight_through_one_hot, straight_through_top_k,
 };
 use crate::{Noise, composed::SCORES, precision::accumulator};
@@ -64,9 +64,7 @@ pub fn sampled_top_k<const D: usize>(
     noise: Noise,
 ) -> Tensor<D> {
     let dim = check_k("sampled_top_k", &logits, k, dim);
-    if let Surrogate::Softmax { beta } = surrogate {
-        check_beta("sampled_top_k", beta);
-    }
+    surrogate.check("sampled_top_k");
     if logits.shape().num_elements() == 0 {
         return logits;
     }

@@ -26,7 +26,8 @@ use crate::{
 ///
 /// `[batch, channels, center, axis]` in the order x, y, z and the dtype of `heatmaps`; computed in `f32` at least,
 /// and rounded once. A center that is NaN or has no pixel of the map around it gives NaN, and so does one around
-/// which there is a NaN or `+inf`, or masks alone; no other does. An empty batch gives an empty tensor, and so does no center, outside of the graph.
+/// which there is a NaN or `+inf`, or masks alone; no other does. An empty batch gives an empty tensor, and so
+/// does no center, but outside of the graph.
 ///
 /// # Gradient
 ///

@@ -1,6 +1,6 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{Surrogate, check_beta, check_dim, dispatch::dispatch};
+use super::{Surrogate, check_dim, dispatch::dispatch};
 
 /// The exact one-hot of the first maximum, with a surrogate's gradient.
 ///
@@ -63,9 +63,7 @@ pub fn straight_through_one_hot<const D: usize>(
     surrogate: Surrogate,
 ) -> Tensor<D> {
     let dim = check_dim("straight_through_one_hot", &logits, dim);
-    if let Surrogate::Softmax { beta } = surrogate {
-        check_beta("straight_through_one_hot", beta);
-    }
+    surrogate.check("straight_through_one_hot");
     if logits.shape().num_elements() == 0 {
         return logits;
     }

@@ -1,6 +1,6 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{Surrogate, check_beta, check_dim, dispatch::dispatch, empty};
+use super::{Surrogate, check_dim, dispatch::dispatch, empty};
 
 /// The row of a code book at the first maximum, with a gradient for the scores and for the code book: a vector
 /// quantiser, a router.
@@ -82,9 +82,7 @@ pub fn straight_through_select<const D: usize>(
          least one column, got shape [{codes}, {features}]",
         shape[dim]
     );
-    if let Surrogate::Softmax { beta } = surrogate {
-        check_beta("straight_through_select", beta);
-    }
+    surrogate.check("straight_through_select");
     let codebook = codebook.dequantize();
     if logits.shape().num_elements() == 0 {
         shape[dim] = features;

@@ -1,6 +1,6 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{Surrogate, check_beta, check_k, dispatch::dispatch};
+use super::{Surrogate, check_k, dispatch::dispatch};
 
 /// Exactly 1 at the `k` largest, with a surrogate's gradient: a choice of several.
 ///
@@ -60,9 +60,7 @@ pub fn straight_through_top_k<const D: usize>(
     surrogate: Surrogate,
 ) -> Tensor<D> {
     let dim = check_k("straight_through_top_k", &logits, k, dim);
-    if let Surrogate::Softmax { beta } = surrogate {
-        check_beta("straight_through_top_k", beta);
-    }
+    surrogate.check("straight_through_top_k");
     if logits.shape().num_elements() == 0 {
         return logits;
     }

@@ -1,6 +1,8 @@
 use burn_core as burn;
 use burn_core::config::Config;
 
+use super::check_beta;
+
 /// The gradient that a hard choice sends back, as [`straight_through_one_hot`](crate::straight_through_one_hot())
 /// makes one.
 ///
@@ -24,4 +26,14 @@ pub enum Surrogate {
         /// one-hot, and the smaller the gradient away from ties.
         beta: f64,
     },
+}
+
+impl Surrogate {
+    /// Refuses what defines no gradient.
+    #[track_caller]
+    pub(crate) fn check(self, op: &str) {
+        if let Self::Softmax { beta } = self {
+            check_beta(op, beta);
+        }
+    }
 }

@@ -14,8 +14,8 @@ use crate::{
 /// The loss whose gradient is the entmax less the one-hot of the target.
 ///
 /// `l = sum_i p_i * (x_i - x_t) + (1 - sum_i p_i^alpha) / (alpha * (alpha - 1))` with `p = entmax(x)`. For an
-/// `alpha` of 1 it is the cross-entropy. But for its rounding it is never below 0, and for an `alpha` above 1 it is 0 once the
-/// target's score is `1 / (alpha - 1)` above all others.
+/// `alpha` of 1 it is the cross-entropy. But for its rounding it is never below 0, and for an `alpha` above 1 it
+/// is 0 once the target's score is `1 / (alpha - 1)` above all others.
 ///
 /// # Arguments
 ///

@@ -32,8 +32,8 @@ use crate::{
 /// # Gradient
 ///
 /// Exact, by Burn's graph: `g * (p_j * sum_i m_i - m_j)` for the logits, with `p` their softmax, and exactly 0
-/// at a mask; `g * -log(p_j)` for the masses but those at a mask. An upstream gradient of exactly 0 gives exactly 0, whatever the
-/// row holds. Any other gives NaN where the loss is NaN.
+/// at a mask; `g * -log(p_j)` for the masses but those at a mask. An upstream gradient of exactly 0 gives
+/// exactly 0, whatever the row holds. Any other gives NaN where the loss is NaN.
 ///
 /// # Panics
 ///
