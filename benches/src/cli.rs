@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{backend::BackendKind, cases::Op};
+use crate::{backend::BackendKind, op::Op};
 
 /// How to run everything on a GPU, shown below the help.
 const AFTER_HELP: &str = "\

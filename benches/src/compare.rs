@@ -7,11 +7,12 @@ use burn::tensor::{Device, Tensor};
 
 use crate::{
     backend::BackendKind,
-    cases::{Case, Op, Pass, Variant, bins, contiguous, max_difference, scores},
+    cases::{Case, bins, contiguous, max_difference, scores},
     cli::Cli,
     limits::{Limit, Limits},
     measure::{Samples, Stopwatch},
     memory::peak_extra,
+    op::{Op, Pass, Variant},
     table::{self, Record},
 };
 

@@ -33,6 +33,7 @@ mod limits;
 mod measure;
 mod memory;
 mod naive;
+mod op;
 mod plot;
 mod scaling;
 mod table;

@@ -6,12 +6,13 @@ use anyhow::{Context, Result};
 use burn::tensor::Tensor;
 
 use crate::{
-    cases::{Op, Pass, Variant, bins, scores},
+    cases::{bins, scores},
     cli::{Cli, ScalingArgs},
     compare::time_pass,
     curve::{Point, curves},
     limits::{Limit, Limits},
     measure::{Samples, Stopwatch},
+    op::{Op, Pass, Variant},
     plot,
     table::{align_numbers, milliseconds, new_table, write_csv},
 };

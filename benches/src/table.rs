@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use crate::{
     backend::BackendKind,
-    cases::{BETA, Case, Op, Pass, Variant},
+    cases::Case,
     limits::Limit,
     measure::Samples,
+    op::{BETA, Op, Pass, Variant},
 };
 
 /// What was measured of one operator on one input in one pass. Times in milliseconds.

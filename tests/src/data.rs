@@ -1,6 +1,7 @@
 //! Shapes and values for the suites.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn_argmax::Estimator;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// A row of one, of two, and rows just off the sizes that kernels are built around.
@@ -19,6 +20,22 @@ pub fn shapes() -> Vec<([usize; 3], usize)> {
     let few = [([1, 1, 31], 2), ([0, 1, 31], 2), ([2, 31, 0], 1)];
     rows.into_iter().chain(columns).chain(few).collect()
 }
+
+/// One of each.
+pub const ESTIMATORS: [Estimator; 6] = [
+    Estimator::Identity,
+    Estimator::Softmax { beta: 1.5 },
+    Estimator::GumbelSoftmax { beta: 0.7 },
+    Estimator::ReinMax { beta: 1.2 },
+    Estimator::GumbelRao {
+        beta: 2.0,
+        samples: 3,
+    },
+    Estimator::Gapped {
+        beta: 1.5,
+        gap: 1.0,
+    },
+];
 
 /// Lengths about those of vectors, and of lines that are worked on many at a time.
 pub const SHORT: [usize; 18] = [

@@ -2,7 +2,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{Estimator, Noise, gumbel_softmax, sampled_argmax, sampled_one_hot};
 use burn_argmax_tests::{
     check::{assert_within, largest},
-    data::{tensor, uniform, values, widen},
+    data::{ESTIMATORS, tensor, uniform, values, widen},
     device::computes,
     gradient::gradient,
     oracle,
@@ -10,17 +10,6 @@ use burn_argmax_tests::{
 };
 
 use super::device;
-
-const ESTIMATORS: [Estimator; 5] = [
-    Estimator::Identity,
-    Estimator::Softmax { beta: 1.5 },
-    Estimator::GumbelSoftmax { beta: 0.7 },
-    Estimator::ReinMax { beta: 1.2 },
-    Estimator::Gapped {
-        beta: 1.5,
-        gap: 1.0,
-    },
-];
 
 /// The vector-Jacobian product of a softmax at probabilities.
 fn jacobian(s: &[f64], v: &[f64]) -> Vec<f64> {
@@ -84,6 +73,9 @@ fn gradients_of_estimators() {
             _ => 1e-5,
         };
         for estimator in ESTIMATORS {
+            if matches!(estimator, Estimator::GumbelRao { .. }) {
+                continue;
+            }
             println!("{estimator:?} in {dtype:?}");
             let leaf = x.clone().require_grad();
             let drawn = sampled_one_hot(leaf.clone(), 1, estimator, Noise::Seed(5));

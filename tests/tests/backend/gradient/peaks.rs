@@ -150,6 +150,33 @@ fn of_large_and_broken_maps() {
     );
 }
 
+/// Of positions that half precision does not have.
+#[test]
+fn in_each_dtype() {
+    let Some(device) = device() else { return };
+    for dtype in [DType::F64, DType::F16, DType::BF16] {
+        if !computes(&device, dtype) {
+            continue;
+        }
+        let mut line = vec![0.0f32; 5001];
+        line[4999] = 2.0;
+        line[2049] = 1.5;
+        let x: Tensor<3> = tensor(&line, [1, 1, 5001], &device).cast(dtype);
+        let found = peaks(x, 2, 3);
+        let wide = if dtype == DType::F64 {
+            dtype
+        } else {
+            DType::F32
+        };
+        assert_eq!(
+            (found.positions.dtype(), found.scores.dtype()),
+            (wide, wide)
+        );
+        assert_exact(&values(found.positions), &[4999.0, 2049.0]);
+        assert_exact(&values(found.scores), &[2.0, 1.5]);
+    }
+}
+
 const WEIGHTINGS: [Weighting; 4] = [
     Weighting::softmax(1.5),
     Weighting::softmax(1.0).above(0.0),

@@ -4,7 +4,7 @@ use burn_argmax::{
 };
 use burn_argmax_tests::{
     check::{assert_exact, assert_within},
-    data::{extreme_lines, side_by_side, tensor, uniform, values, widen},
+    data::{ESTIMATORS, extreme_lines, side_by_side, tensor, uniform, values, widen},
     device::UNLISTED,
     gradient::gradient,
     oracle,
@@ -15,21 +15,6 @@ use burn_argmax_tests::{
 use super::device;
 
 const INF: f32 = f32::INFINITY;
-
-const ESTIMATORS: [Estimator; 6] = [
-    Estimator::Identity,
-    Estimator::Softmax { beta: 1.5 },
-    Estimator::GumbelSoftmax { beta: 0.7 },
-    Estimator::ReinMax { beta: 1.2 },
-    Estimator::GumbelRao {
-        beta: 2.0,
-        samples: 3,
-    },
-    Estimator::Gapped {
-        beta: 1.5,
-        gap: 1.0,
-    },
-];
 
 /// Shapes, each with the dimension of the choice: rows of every path, few columns, many, and long lines.
 const SHAPES: [([usize; 3], usize); 8] = [

@@ -244,6 +244,40 @@ fn draws() {
     assert_eq!(noise.dims(), shape);
 }
 
+/// In each dtype, on long lines and broken ones: the same as of the wide scores, and a mask only where nothing else is
+/// left.
+#[test]
+fn draws_of_any_scores() {
+    let Some(device) = device() else { return };
+    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+        if !computes(&device, dtype) {
+            continue;
+        }
+        for (lines, n) in [(10, 64), (10, 100_003)] {
+            let data = TensorData::new(extreme_lines(lines, n), [lines, n]).convert_dtype(dtype);
+            let x = Tensor::<2>::from_data(data, (&device, dtype));
+            let wide = match dtype {
+                DType::F64 => dtype,
+                _ => DType::F32,
+            };
+            let draw = |x| sampled_top_k(x, 5, 1, Surrogate::Identity, Noise::Seed(6));
+            let drawn = draw(x.clone());
+            assert_eq!(drawn.dtype(), dtype);
+            let drawn = values(drawn);
+            assert_exact(&drawn, &values(draw(x.clone().cast(wide))));
+            for (row, drawn) in values(x).chunks(n).zip(drawn.chunks(n)) {
+                assert_eq!(drawn.iter().sum::<f64>(), 5.0);
+                let masks = |row: &[f64]| row.iter().filter(|x| **x == f64::NEG_INFINITY).count();
+                let of_masks = (0..n).filter(|&i| drawn[i] == 1.0 && row[i] == f64::NEG_INFINITY);
+                assert_eq!(of_masks.count(), 5usize.saturating_sub(n - masks(row)));
+            }
+        }
+    }
+    let apart: Tensor<2> = tensor(&[3e38, f32::NEG_INFINITY, -3e38], [1, 3], &device);
+    let drawn = sampled_top_k(apart, 2, 1, Surrogate::Identity, Noise::Seed(1));
+    assert_exact(&values(drawn), &[1.0, 0.0, 1.0]);
+}
+
 /// Where one score is far above, the others are drawn by theirs.
 #[test]
 fn draws_beside_a_score_far_above() {

@@ -1,16 +1,17 @@
-use core::{fmt::Debug, marker::PhantomData};
+mod node;
 
 use burn_autodiff::{
-    Autodiff, NodeId,
+    Autodiff,
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
-    ops::{Backward, Ops, OpsKind, binary, unary},
+    ops::{Backward, Ops, unary},
 };
 use burn_core::backend::{
     Backend, TensorMetadata,
     tensor::{FloatTensor, IntTensor},
 };
 
+use self::node::{binary_operator, identity, unary_operator};
 use crate::{
     ArgmaxOps, Estimator, Surrogate, Weighting,
     composed::{self, widen},
@@ -60,57 +61,22 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         dim: usize,
         weighting: Weighting,
     ) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct SoftArgmaxOver;
-
-        impl<B: Backend + ArgmaxOps> Backward<B, 2> for SoftArgmaxOver {
-            type State = ([NodeId; 2], FloatTensor<B>, usize, Weighting);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 2>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let (nodes, state, dim, weighting) = ops.state;
-                let [logits, bins] =
-                    nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-                let shape = bins.shape();
-                // Where they are not, nothing else holds the logits, and their gradient takes their place.
-                let bins_are_learnt = ops.parents[1].is_some();
-                let of_bins = bins_are_learnt.then(|| (logits.clone(), state.clone()));
-                binary::<B, _, _>(
-                    ops.parents,
-                    ops.node,
-                    grads,
-                    |grad| B::soft_argmax_over_backward(logits, bins, state, grad, dim, weighting),
-                    |grad| {
-                        let (logits, state) = of_bins.expect("bins with a gradient");
-                        let (logits, grad) = (widen::<B>(logits), widen::<B>(grad));
-                        B::soft_argmax_over_bins_backward(
-                            logits, state, grad, dim, weighting, shape,
-                        )
-                    },
-                );
-            }
-        }
-
-        match SoftArgmaxOver
-            .prepare::<C>([logits.node(), bins.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let nodes = [prep.checkpoint(&logits), prep.checkpoint(&bins)];
-                let (logits, bins) = (logits.into_primitive(), bins.into_primitive());
+        binary_operator::<B, C, _>(
+            [logits, bins],
+            |[logits, bins]| B::soft_argmax_over(logits, bins, dim, weighting),
+            |[logits, bins]| {
                 let (value, state) = B::soft_argmax_over_forward(logits, bins, dim, weighting);
-                prep.finish((nodes, state, dim, weighting), value)
-            }
-            OpsKind::UnTracked(prep) => {
-                let (logits, bins) = (logits.into_primitive(), bins.into_primitive());
-                prep.finish(B::soft_argmax_over(logits, bins, dim, weighting))
-            }
-        }
+                (value, (state, dim, weighting))
+            },
+            |[logits, bins], (state, dim, weighting), grad| {
+                B::soft_argmax_over_backward(logits, bins, state, grad, dim, weighting)
+            },
+            |[logits, bins], (state, dim, weighting), grad| {
+                let (logits, grad) = (widen::<B>(logits), widen::<B>(grad));
+                let shape = bins.shape();
+                B::soft_argmax_over_bins_backward(logits, state, grad, dim, weighting, shape)
+            },
+        )
     }
 
     fn first_argmax(values: FloatTensor<Self>, dim: usize) -> IntTensor<Self> {
@@ -145,48 +111,20 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         codebook: FloatTensor<Self>,
         surrogate: Surrogate,
     ) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct Select;
-
-        impl<B: Backend + ArgmaxOps> Backward<B, 2> for Select {
-            type State = ([NodeId; 2], IntTensor<B>, Surrogate);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 2>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let (nodes, indices, surrogate) = ops.state;
-                let [logits, codebook] =
-                    nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-                let same = codebook.clone();
-                binary::<B, _, _>(
-                    ops.parents,
-                    ops.node,
-                    grads,
-                    |grad| composed::select_backward::<B>(logits, codebook, grad, surrogate),
-                    |grad| composed::select_codebook_backward::<B>(same, indices, grad),
-                );
-            }
-        }
-
-        match Select
-            .prepare::<C>([logits.node(), codebook.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let nodes = [prep.checkpoint(&logits), prep.checkpoint(&codebook)];
-                let (logits, codebook) = (logits.into_primitive(), codebook.into_primitive());
+        binary_operator::<B, C, _>(
+            [logits, codebook],
+            |[logits, codebook]| B::straight_through_select(logits, codebook, surrogate),
+            |[logits, codebook]| {
                 let (selected, indices) = composed::select_forward::<B>(logits, codebook);
-                prep.finish((nodes, indices, surrogate), selected)
-            }
-            OpsKind::UnTracked(prep) => {
-                let (logits, codebook) = (logits.into_primitive(), codebook.into_primitive());
-                prep.finish(B::straight_through_select(logits, codebook, surrogate))
-            }
-        }
+                (selected, (indices, surrogate))
+            },
+            |[logits, codebook], (_, surrogate), grad| {
+                composed::select_backward::<B>(logits, codebook, grad, surrogate)
+            },
+            |[_, codebook], (indices, _), grad| {
+                composed::select_codebook_backward::<B>(codebook, indices, grad)
+            },
+        )
     }
 
     fn entmax(logits: FloatTensor<Self>, dim: usize, alpha: f64, beta: f64) -> FloatTensor<Self> {
@@ -226,53 +164,20 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
         lines: FloatTensor<Self>,
         divergence: Divergence,
     ) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct OfMaps;
-
-        impl<B: Backend + ArgmaxOps> Backward<B, 2> for OfMaps {
-            type State = ([NodeId; 2], FloatTensor<B>, Divergence);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 2>,
-                grads: &mut Gradients,
-                checkpointer: &mut Checkpointer,
-            ) {
-                let (nodes, losses, divergence) = ops.state;
-                let [maps, lines] =
-                    nodes.map(|node| checkpointer.retrieve_node_output::<FloatTensor<B>>(node));
-                let lines_are_learnt = ops.parents[1].is_some();
-                let of_lines =
-                    lines_are_learnt.then(|| (maps.clone(), lines.clone(), losses.clone()));
-                binary::<B, _, _>(
-                    ops.parents,
-                    ops.node,
-                    grads,
-                    |grad| B::divergence_backward(maps, lines, losses, grad, divergence),
-                    |grad| {
-                        let (maps, lines, losses) = of_lines.expect("lines with a gradient");
-                        B::divergence_lines_backward(maps, lines, losses, grad, divergence)
-                    },
-                );
-            }
-        }
-
-        match OfMaps
-            .prepare::<C>([heatmaps.node(), lines.node()])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let nodes = [prep.checkpoint(&heatmaps), prep.checkpoint(&lines)];
-                let (heatmaps, lines) = (heatmaps.into_primitive(), lines.into_primitive());
-                let losses = B::divergence(heatmaps, lines, divergence);
-                prep.finish((nodes, losses.clone(), divergence), losses)
-            }
-            OpsKind::UnTracked(prep) => {
-                let (heatmaps, lines) = (heatmaps.into_primitive(), lines.into_primitive());
-                prep.finish(B::divergence(heatmaps, lines, divergence))
-            }
-        }
+        binary_operator::<B, C, _>(
+            [heatmaps, lines],
+            |[maps, lines]| B::divergence(maps, lines, divergence),
+            |[maps, lines]| {
+                let losses = B::divergence(maps, lines, divergence);
+                (losses.clone(), (losses, divergence))
+            },
+            |[maps, lines], (losses, divergence), grad| {
+                B::divergence_backward(maps, lines, losses, grad, divergence)
+            },
+            |[maps, lines], (losses, divergence), grad| {
+                B::divergence_lines_backward(maps, lines, losses, grad, divergence)
+            },
+        )
     }
 
     fn straight_through_one_hot(
@@ -355,50 +260,6 @@ impl<B: Backend + ArgmaxOps, C: CheckpointStrategy> ArgmaxOps for Autodiff<B, C>
     }
 }
 
-/// The gradient of an operator from its argument, what it keeps and the upstream gradient.
-type Gradient<B, K> = fn(FloatTensor<B>, K, FloatTensor<B>) -> FloatTensor<B>;
-
-/// An operator of one tensor, whose tracked forward pass makes what it keeps for its gradient.
-fn unary_operator<B: Backend, C: CheckpointStrategy, K: Clone + Debug + Send + 'static>(
-    argument: FloatTensor<Autodiff<B, C>>,
-    untracked: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>,
-    tracked: impl FnOnce(FloatTensor<B>) -> (FloatTensor<B>, K),
-    backward: Gradient<B, K>,
-) -> FloatTensor<Autodiff<B, C>> {
-    #[derive(Debug)]
-    struct Unary<K>(PhantomData<K>);
-
-    impl<B: Backend, K: Clone + Debug + Send + 'static> Backward<B, 1> for Unary<K> {
-        type State = (NodeId, K, Gradient<B, K>);
-
-        fn backward(
-            self,
-            ops: Ops<Self::State, 1>,
-            grads: &mut Gradients,
-            checkpointer: &mut Checkpointer,
-        ) {
-            let (argument, kept, backward) = ops.state;
-            let argument = checkpointer.retrieve_node_output(argument);
-            unary::<B, _>(ops.parents, ops.node, grads, |grad| {
-                backward(argument, kept, grad)
-            });
-        }
-    }
-
-    match Unary(PhantomData::<K>)
-        .prepare::<C>([argument.node()])
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(mut prep) => {
-            let id = prep.checkpoint(&argument);
-            let (result, kept) = tracked(argument.into_primitive());
-            prep.finish((id, kept, backward), result)
-        }
-        OpsKind::UnTracked(prep) => prep.finish(untracked(argument.into_primitive())),
-    }
-}
-
 /// What `forward` makes of the logits, with the gradient of a surrogate.
 fn with_surrogate<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
     logits: FloatTensor<Autodiff<B, C>>,
@@ -444,31 +305,4 @@ fn with_estimator<B: Backend + ArgmaxOps, C: CheckpointStrategy>(
             B::sampled_one_hot_backward(logits, key, grad, dim, estimator)
         },
     )
-}
-
-/// What `forward` makes of the logits, with the upstream gradient for theirs.
-fn identity<B: Backend, C: CheckpointStrategy>(
-    logits: FloatTensor<Autodiff<B, C>>,
-    forward: impl FnOnce(FloatTensor<B>) -> FloatTensor<B>,
-) -> FloatTensor<Autodiff<B, C>> {
-    #[derive(Debug)]
-    struct Identity;
-
-    impl<B: Backend> Backward<B, 1> for Identity {
-        type State = ();
-
-        fn backward(
-            self,
-            ops: Ops<Self::State, 1>,
-            grads: &mut Gradients,
-            _checkpointer: &mut Checkpointer,
-        ) {
-            unary::<B, _>(ops.parents, ops.node, grads, |grad| grad);
-        }
-    }
-
-    Identity
-        .prepare::<C>([logits.node()])
-        .compute_bound()
-        .stateless(forward(logits.into_primitive()))
 }
