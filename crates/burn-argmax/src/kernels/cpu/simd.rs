@@ -60,21 +60,6 @@ pub(crate) fn raise<A: Accumulator>(max: &mut [A; LANES], values: [A; LANES]) {
     }
 }
 
-/// Calls a function with each lane that is marked.
-#[inline(always)]
-pub(crate) fn each_marked(marks: [bool; LANES], mut call: impl FnMut(usize)) {
-    const BYTES: usize = size_of::<u64>();
-
-    for (group, marks) in marks.as_chunks::<BYTES>().0.iter().enumerate() {
-        // One bit in the byte of each lane.
-        let mut bits = u64::from_le_bytes(marks.map(u8::from));
-        while bits != 0 {
-            call(group * BYTES + bits.trailing_zeros() as usize / 8);
-            bits &= bits - 1;
-        }
-    }
-}
-
 #[inline(always)]
 pub(crate) fn larger<A: Accumulator>(a: A, b: A) -> A {
     if b > a { b } else { a }

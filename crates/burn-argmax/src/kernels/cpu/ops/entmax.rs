@@ -7,7 +7,7 @@ use std::f64::consts::LOG2_E;
 use crate::kernels::cpu::{
     Accumulator, Lines,
     log::log_near_one,
-    simd::{larger, smaller},
+    simd::{LANES, larger, smaller},
     traverse::{self, ThresholdOp},
 };
 
@@ -74,10 +74,10 @@ impl<A: Accumulator, P> Entmax<A, P> {
     }
 }
 
-/// What a root is raised to.
+/// What roots are raised to.
 trait Raise<A>: Copy + Sync {
-    /// `root^k` and `root^(k - 1)` of a root above 0, of which `less` is `root - 1`, and more exact near 1.
-    fn raise<const FMA: bool>(self, root: A, less: A) -> [A; 2];
+    /// `root^k` and `root^(k - 1)` of roots above 0, of which `less` is `root - 1`, and more exact near 1.
+    fn raise<const FMA: bool>(self, roots: [A; LANES], less: [A; LANES]) -> [[A; LANES]; 2];
 }
 
 /// For an alpha of 2, sparsemax.
@@ -86,8 +86,8 @@ struct Linear;
 
 impl<A: Accumulator> Raise<A> for Linear {
     #[inline(always)]
-    fn raise<const FMA: bool>(self, root: A, _less: A) -> [A; 2] {
-        [root, A::ONE]
+    fn raise<const FMA: bool>(self, roots: [A; LANES], _less: [A; LANES]) -> [[A; LANES]; 2] {
+        [roots, [A::ONE; LANES]]
     }
 }
 
@@ -97,8 +97,8 @@ struct Square;
 
 impl<A: Accumulator> Raise<A> for Square {
     #[inline(always)]
-    fn raise<const FMA: bool>(self, root: A, _less: A) -> [A; 2] {
-        [root.mul(root), root]
+    fn raise<const FMA: bool>(self, roots: [A; LANES], _less: [A; LANES]) -> [[A; LANES]; 2] {
+        [roots.map(|root| root.mul(root)), roots]
     }
 }
 
@@ -121,29 +121,54 @@ impl<A: Accumulator> Power<A> {
 
 impl<A: Accumulator> Raise<A> for Power<A> {
     #[inline(always)]
-    fn raise<const FMA: bool>(self, root: A, less: A) -> [A; 2] {
-        let root = larger(root, A::SMALLEST);
-        let log = log_near_one::<A, FMA>(root, less);
+    fn raise<const FMA: bool>(self, roots: [A; LANES], less: [A; LANES]) -> [[A; LANES]; 2] {
         let [high, low] = self.rate;
-        let weight = smaller(log, A::ZERO).exp2::<FMA>(high, low);
-        [weight, weight.div(root)]
+        let roots = roots.map(|root| larger(root, A::SMALLEST));
+        let (mut weights, mut slopes) = ([A::ZERO; LANES], [A::ZERO; LANES]);
+        for lane in 0..LANES {
+            let log = log_near_one::<A, FMA>(roots[lane], less[lane]);
+            weights[lane] = smaller(log, A::ZERO).exp2::<FMA>(high, low);
+        }
+        for lane in 0..LANES {
+            slopes[lane] = weights[lane].div(roots[lane]);
+        }
+        [weights, slopes]
     }
 }
 
 impl<A: Accumulator, P: Raise<A>> ThresholdOp<A> for Entmax<A, P> {
     #[inline(always)]
-    fn weigh<const FMA: bool>(self, below: A, [high, low]: [A; 2]) -> [A; 2] {
+    fn weigh<const FMA: bool>(
+        self,
+        below: [A; LANES],
+        [high, low]: [[A; LANES]; 2],
+    ) -> [[A; LANES]; 2] {
         let [rate, rest] = self.rate;
-        let low = below.mul_add::<FMA>(rest, low);
-        let root = below.mul_add::<FMA>(rate, high).add(low);
-        let less = below.mul_add::<FMA>(rate, high.sub(A::ONE)).add(low);
-        let [weight, slope] = self.power.raise::<FMA>(root, less);
-        // Not of a NaN: a mask times a rate of 0.
-        if root > A::ZERO {
-            [weight, slope]
-        } else {
-            [A::ZERO; 2]
+        let (mut roots, mut less) = ([A::ZERO; LANES], [A::ZERO; LANES]);
+        for lane in 0..LANES {
+            let low = below[lane].mul_add::<FMA>(rest, low[lane]);
+            roots[lane] = below[lane].mul_add::<FMA>(rate, high[lane]).add(low);
+            let high = high[lane].sub(A::ONE);
+            less[lane] = below[lane].mul_add::<FMA>(rate, high).add(low);
         }
+        // Each by a loop of its own: of pairs the compiler would make vectors of pairs.
+        // Not of a NaN: a mask times a rate of 0.
+        let [mut weights, mut slopes] = self.power.raise::<FMA>(roots, less);
+        for lane in 0..LANES {
+            weights[lane] = if roots[lane] > A::ZERO {
+                weights[lane]
+            } else {
+                A::ZERO
+            };
+        }
+        for lane in 0..LANES {
+            slopes[lane] = if roots[lane] > A::ZERO {
+                slopes[lane]
+            } else {
+                A::ZERO
+            };
+        }
+        [weights, slopes]
     }
 
     /// Newton's step for the norm of the roots, which is convex in `w`: from a `w` that is too large

@@ -140,7 +140,7 @@ impl<A: Accumulator> Top<A> {
 
 /// The largest value of each lane that is not NaN.
 #[inline(always)]
-fn max_of<T: Element>(
+pub(super) fn max_of<T: Element>(
     chunks: &[[T; LANES]],
     tail: Option<[T::Accumulator; LANES]>,
 ) -> [T::Accumulator; LANES] {

@@ -5,16 +5,16 @@ use multiversion::target::target_cfg_f;
 
 use super::{
     Slot,
-    block::{Block, nan_or_peak_of},
+    block::{Block, GROUP, mark_nan, max_of},
     narrow_columns::state_of_columns,
     peaks::fill_columns,
     threshold_columns::find_thresholds_of_columns,
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
-    plan::{BLOCK, THRESHOLD_BLOCK, THRESHOLD_STEPS, THRESHOLD_TILE},
+    plan::{THRESHOLD_BLOCK, THRESHOLD_STEPS, THRESHOLD_TILE},
     share::{filled, share},
-    simd::{LANES, each_marked, filled_up, larger, specialized, total, vectorized},
+    simd::{LANES, filled_up, fold, larger, raise, specialized, vectorized},
 };
 
 /// Numbers of the state of a line: its maximum, and the level of that above the threshold in two parts.
@@ -26,9 +26,9 @@ pub(super) type State<A> = [A; THRESHOLD_STATE];
 
 /// How weights grow above the threshold.
 pub(crate) trait ThresholdOp<A: Accumulator>: Copy + Sync {
-    /// The weight of a score that is so far below the maximum, which is at this level above the threshold,
-    /// and the slope of the weight; both 0 at and below the threshold.
-    fn weigh<const FMA: bool>(self, below: A, level: [A; 2]) -> [A; 2];
+    /// The weights of scores that are so far below the maxima, which are at these levels above the
+    /// thresholds, and the slopes of the weights; both 0 at and below the threshold.
+    fn weigh<const FMA: bool>(self, below: [A; LANES], levels: [[A; LANES]; 2]) -> [[A; LANES]; 2];
 
     /// How much the level has to fall, from the sums of the weights and of the slopes.
     fn step(self, sums: [f64; 2]) -> f64;
@@ -49,38 +49,39 @@ pub(super) fn below<A: Accumulator>(scores: [A; LANES], max: [A; LANES]) -> [A; 
         distances[lane] = larger(scores[lane].sub(max[lane]), A::ZERO.sub(A::LARGEST));
     }
     for lane in 0..LANES {
-        if scores[lane] == A::NEG_INFINITY {
-            distances[lane] = scores[lane];
-        }
+        let is_mask = scores[lane] == A::NEG_INFINITY;
+        distances[lane] = if is_mask {
+            scores[lane]
+        } else {
+            distances[lane]
+        };
     }
     distances
 }
 
-/// Which of them may weigh something. A NaN may.
+/// Whether one of them may weigh something. Those below the least of their lane do not; a NaN may.
 #[inline(always)]
-pub(super) fn within_reach<A: Accumulator>(below: [A; LANES], reach: A) -> [bool; LANES] {
-    let mut is_far = [false; LANES];
+#[expect(clippy::neg_cmp_op_on_partial_ord, reason = "a NaN is not below")]
+pub(super) fn within_reach<A: Accumulator>(values: [A; LANES], least: [A; LANES]) -> bool {
+    let mut is_near = [false; LANES];
     for lane in 0..LANES {
-        is_far[lane] = below[lane] <= A::ZERO.sub(reach);
+        is_near[lane] = !(values[lane] < least[lane]);
     }
-    is_far.map(|is_far| !is_far)
+    is_near.contains(&true)
 }
 
+/// How far below the maxima may weigh something at the most, from their levels above the thresholds.
 #[inline(always)]
-pub(super) fn weigh<A, O, const FMA: bool>(
-    below: [A; LANES],
-    [high, low]: [[A; LANES]; 2],
-    op: O,
-) -> [[A; LANES]; 2]
+pub(super) fn least_of<A, O>(levels: [A; LANES], op: O) -> [A; LANES]
 where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    let [mut weights, mut slopes] = [[A::ZERO; LANES]; 2];
+    let mut least = [A::ZERO; LANES];
     for lane in 0..LANES {
-        [weights[lane], slopes[lane]] = op.weigh::<FMA>(below[lane], [high[lane], low[lane]]);
+        least[lane] = A::ZERO.sub(op.reach().mul(levels[lane]));
     }
-    [weights, slopes]
+    least
 }
 
 /// The weights of every line, which sum to 1, and the state of every line.
@@ -154,127 +155,99 @@ where
     O: ThresholdOp<A>,
 {
     let n = rows.len() / states.len();
-    let mut live = [0, 1].map(|_| vec![A::ZERO; (n.div_ceil(LANES) + 1) * LANES]);
+    let mut live = vec![[A::ZERO; LANES]; n.div_ceil(LANES)];
     for (row, state) in rows.chunks_exact(n).zip(states) {
-        let peaks = row.chunks(BLOCK).map(|block| nan_or_peak_of(block).0);
-        let max = peaks.fold(A::NEG_INFINITY, nan_or_larger);
-        *state = if max.sub(max) == A::ZERO {
-            threshold::<A, O, FMA>(row, max, &mut live, op)
-        } else {
-            [A::NAN; THRESHOLD_STATE]
-        };
+        let level = threshold::<A, O, FMA>(Block::new(row), &mut live, op);
+        *state = level.unwrap_or([A::NAN; THRESHOLD_STATE]);
     }
 }
 
-#[inline(always)]
-fn nan_or_larger<A: Accumulator>(a: A, b: A) -> A {
-    if b > a || b.is_nan() { b } else { a }
-}
-
-/// The state of a row with a finite maximum. In both there is room for the row and one chunk more.
+/// The state of a row, if all of it are numbers and masks, and not masks alone. There is room for it in `live`.
 #[inline(always)]
 fn threshold<A, O, const FMA: bool>(
-    row: &[A],
-    max: A,
-    [live, spare]: &mut [Vec<A>; 2],
+    row: Block<A>,
+    live: &mut [[A; LANES]],
     op: O,
-) -> State<A>
+) -> Option<State<A>>
 where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    let block = Block::new(row);
-    let chunks = || {
-        let scores = block.chunks.iter().copied().chain(block.tail);
-        scores.map(|scores| below(scores, [max; LANES]))
-    };
-    let mut level = 1.0;
+    let mut max = [A::NEG_INFINITY; LANES];
+    for chunks in row.chunks.chunks(GROUP) {
+        raise(&mut max, max_of::<A>(chunks, None));
+    }
+    raise(&mut max, max_of::<A>(&[], row.tail));
+    let max = fold(max, larger);
+
     let mut count = 0;
-    for step in 0..THRESHOLD_STEPS {
-        let mut kept = 0;
-        let mut keep = |below, is_near| kept += keep(&mut spare[kept..][..LANES], below, is_near);
-        let sums = match step {
-            // The first step is the longest: most of what is near now is not, after it.
-            0 => weigh_chunks::<A, O, FMA>(chunks(), level, op, |_, _| ()),
-            1 => weigh_chunks::<A, O, FMA>(chunks(), level, op, keep),
-            _ => {
-                let chunks = live[..count].as_chunks().0.iter().copied();
-                weigh_chunks::<A, O, FMA>(chunks, level, op, &mut keep)
-            }
-        };
+    let mut has_nan = [false; LANES];
+    for scores in row.chunks.iter().copied().chain(row.tail) {
+        mark_nan(&mut has_nan, scores);
+        // Without a branch: which of them are near cannot be predicted.
+        live[count] = scores;
+        count += usize::from(within_reach(scores, [max.sub(op.reach()); LANES]));
+    }
+    if has_nan.contains(&true) || max.sub(max) != A::ZERO {
+        return None;
+    }
+    let mut level = 1.0;
+    for _ in 0..THRESHOLD_STEPS {
+        let parts = in_two(level).map(|part| [part; LANES]);
+        let (sums, kept) = weigh_live::<A, O, FMA>(&mut live[..count], [max; LANES], parts, op);
+        let sums = sums.map(|lanes| fold(lanes, |a, b| a + b));
         level -= op.step(sums);
         if sums[0] - 1.0 <= A::FROM_ONE {
             break;
         }
-        // The last chunk is filled up with what has no weight.
-        spare[kept..][..LANES].fill(A::NEG_INFINITY);
-        count = kept.next_multiple_of(LANES);
-        std::mem::swap(live, spare);
+        count = kept;
     }
     let [high, low] = in_two(level);
-    [max, high, low]
+    Some([max, high, low])
+}
+
+/// The sums of weights and slopes of each lane. Those vectors that have a weight become the first, and so many
+/// are they.
+#[inline(always)]
+pub(super) fn weigh_live<A, O, const FMA: bool>(
+    live: &mut [[A; LANES]],
+    max: [A; LANES],
+    levels: [[A; LANES]; 2],
+    op: O,
+) -> ([[f64; LANES]; 2], usize)
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let mut totals = [[0.0; LANES]; 2];
+    let mut kept = 0;
+    for first in (0..live.len()).step_by(THRESHOLD_BLOCK) {
+        let mut sums = [[A::ZERO; LANES]; 2];
+        for index in first..live.len().min(first + THRESHOLD_BLOCK) {
+            let scores = live[index];
+            let [weights, slopes] = op.weigh::<FMA>(below(scores, max), levels);
+            let mut has_weight = [false; LANES];
+            for lane in 0..LANES {
+                sums[0][lane] = sums[0][lane].add(weights[lane]);
+                sums[1][lane] = sums[1][lane].add(slopes[lane]);
+                has_weight[lane] = slopes[lane] > A::ZERO;
+            }
+            live[kept] = scores;
+            kept += usize::from(has_weight.contains(&true));
+        }
+        for (totals, sums) in totals.iter_mut().zip(sums) {
+            for lane in 0..LANES {
+                totals[lane] += sums[lane].to_f64();
+            }
+        }
+    }
+    (totals, kept)
 }
 
 #[inline(always)]
 pub(super) fn in_two<A: Accumulator>(value: f64) -> [A; 2] {
     let high = A::from_f64(value);
     [high, A::from_f64(value - high.to_f64())]
-}
-
-/// The sums of weights and slopes. What may have any is kept.
-#[inline(always)]
-fn weigh_chunks<A, O, const FMA: bool>(
-    chunks: impl Iterator<Item = [A; LANES]>,
-    level: f64,
-    op: O,
-    mut keep: impl FnMut([A; LANES], [bool; LANES]),
-) -> [f64; 2]
-where
-    A: Accumulator,
-    O: ThresholdOp<A>,
-{
-    let [high, low] = in_two(level);
-    let reach = op.reach().mul(high);
-    let level = [[high; LANES], [low; LANES]];
-    let mut totals = [0.0; 2];
-    let mut sums = [[A::ZERO; LANES]; 2];
-    let mut left = THRESHOLD_BLOCK;
-    for below in chunks {
-        let is_near = within_reach(below, reach);
-        if !is_near.contains(&true) {
-            continue;
-        }
-        let [weights, slopes] = weigh::<A, O, FMA>(below, level, op);
-        for lane in 0..LANES {
-            sums[0][lane] = sums[0][lane].add(weights[lane]);
-            sums[1][lane] = sums[1][lane].add(slopes[lane]);
-        }
-        keep(below, is_near);
-        left -= 1;
-        if left == 0 {
-            for (total_of, lanes) in totals.iter_mut().zip(&mut sums) {
-                *total_of += total(*lanes);
-                *lanes = [A::ZERO; LANES];
-            }
-            left = THRESHOLD_BLOCK;
-        }
-    }
-    [0, 1].map(|of| totals[of] + total(sums[of]))
-}
-
-/// The lanes that are to be kept, one after the other, and how many they are.
-#[inline(always)]
-fn keep<A: Accumulator>(out: &mut [A], chunk: [A; LANES], is_kept: [bool; LANES]) -> usize {
-    if !is_kept.contains(&false) {
-        out.copy_from_slice(&chunk);
-        return LANES;
-    }
-    let mut kept = 0;
-    each_marked(is_kept, |lane| {
-        out[kept] = chunk[lane];
-        kept += 1;
-    });
-    kept
 }
 
 vectorized! {
@@ -312,7 +285,7 @@ where
     }
 }
 
-/// NaN in a line that has none.
+/// NaN in a line that has none: everything is within a reach of NaN.
 #[inline(always)]
 fn weights_of<A, O, const FMA: bool>(scores: [A; LANES], state: LaneStates<A>, op: O) -> [A; LANES]
 where
@@ -320,20 +293,17 @@ where
     O: ThresholdOp<A>,
 {
     let [max, high, low] = state;
-    let mut is_broken = [false; LANES];
-    for lane in 0..LANES {
-        is_broken[lane] = high[lane].is_nan();
-    }
     let distances = below(scores, max);
-    let is_near = within_reach(distances, op.reach());
-    if !is_near.contains(&true) && !is_broken.contains(&true) {
+    if !within_reach(distances, least_of(high, op)) {
         return [A::ZERO; LANES];
     }
-    let [mut weights, _] = weigh::<A, O, FMA>(distances, [high, low], op);
+    let [mut weights, _] = op.weigh::<FMA>(distances, [high, low]);
     for lane in 0..LANES {
-        if is_broken[lane] {
-            weights[lane] = A::NAN;
-        }
+        weights[lane] = if high[lane].is_nan() {
+            A::NAN
+        } else {
+            weights[lane]
+        };
     }
     weights
 }
@@ -359,32 +329,38 @@ where
     S: Slot<A>,
 {
     let columns = scores.len();
-    for (tile, out) in out.chunks_mut(LANES).enumerate() {
-        let tile = tile * LANES;
-        let state = lane_states(state, columns, tile);
-        let scores = first_lanes(&scores[tile..]);
-        S::put_all(
-            out,
-            &weights_of::<A, O, FMA>(scores, state, op)[..out.len()],
-        );
+    let (vectors, rest) = out.as_chunks_mut::<LANES>();
+    let last = vectors.len() * LANES;
+    for (vector, out) in vectors.iter_mut().enumerate() {
+        let first = vector * LANES;
+        let state = lane_states::<A, _, true>(state, columns, first);
+        let scores = lanes::<A, true>(&scores[first..]);
+        S::put_all(out, &weights_of::<A, O, FMA>(scores, state, op));
+    }
+    if !rest.is_empty() {
+        let state = lane_states::<A, _, false>(state, columns, last);
+        let scores = lanes::<A, false>(&scores[last..]);
+        let weights = weights_of::<A, O, FMA>(scores, state, op);
+        S::put_all(rest, &weights[..rest.len()]);
     }
 }
 
 /// Of the columns from one on, from what all have entry by entry.
 #[inline(always)]
-pub(super) fn lane_states<A: Accumulator, const ENTRIES: usize>(
+pub(super) fn lane_states<A: Accumulator, const ENTRIES: usize, const WHOLE: bool>(
     state: &[A],
     columns: usize,
     first: usize,
 ) -> [[A; LANES]; ENTRIES] {
-    std::array::from_fn(|entry| first_lanes(&state[entry * columns..][first..columns]))
+    std::array::from_fn(|entry| lanes::<A, WHOLE>(&state[entry * columns..][first..columns]))
 }
 
-/// The first values, and masks beyond them where they are few.
+/// The first values, and masks beyond them where they are not a whole vector.
 #[inline(always)]
-pub(super) fn first_lanes<A: Accumulator>(values: &[A]) -> [A; LANES] {
-    match values.first_chunk() {
-        Some(lanes) => *lanes,
-        None => filled_up(values),
+pub(super) fn lanes<A: Accumulator, const WHOLE: bool>(values: &[A]) -> [A; LANES] {
+    if WHOLE {
+        *values.first_chunk().expect("a whole vector")
+    } else {
+        filled_up(values)
     }
 }

@@ -7,8 +7,8 @@ use super::{
     block::Block,
     narrow_columns::{state_of_columns, state_of_rows},
     threshold::{
-        LaneStates, State, THRESHOLD_STATE, ThresholdOp, below, first_lanes, in_two, lane_states,
-        weigh, within_reach,
+        LaneStates, State, THRESHOLD_STATE, ThresholdOp, below, in_two, lane_states, lanes,
+        least_of, within_reach,
     },
 };
 use crate::kernels::cpu::{
@@ -148,10 +148,10 @@ where
     O: ThresholdOp<A>,
 {
     let distances = below(scores, max);
-    if !within_reach(distances, op.reach()).contains(&true) {
+    if !within_reach(distances, least_of(high, op)) {
         return None;
     }
-    let [_, slopes] = weigh::<A, O, FMA>(distances, [high, low], op);
+    let [_, slopes] = op.weigh::<FMA>(distances, [high, low]);
     Some(slopes)
 }
 
@@ -207,14 +207,25 @@ fn find_mean_of_each_column<A, O, const FMA: bool>(
 {
     let columns = means.len();
     let mut sums = vec![[[0.0; LANES]; 2]; columns.div_ceil(LANES)];
+    let starts = (first..first + columns).step_by(LANES);
+    let states: Vec<LaneStates<A>> = starts
+        .map(|start| lane_states::<A, _, false>(state, inner, start))
+        .collect();
     for (row, grad) in values.chunks_exact(inner).zip(grad.chunks_exact(inner)) {
-        let row = row[first..][..columns].chunks(LANES);
-        let row = row.zip(grad[first..][..columns].chunks(LANES)).enumerate();
-        for (group, (scores, upstream)) in row {
-            let state = lane_states(state, inner, first + group * LANES);
-            let of_scores = slopes_of::<A, O, FMA>(first_lanes(scores), state, op);
+        let (vectors, rest) = row[first..][..columns].as_chunks::<LANES>();
+        let (upstream, last) = grad[first..][..columns].as_chunks::<LANES>();
+        let groups = sums.iter_mut().zip(&states);
+        for (([slopes, products], &state), (&scores, &upstream)) in
+            groups.zip(vectors.iter().zip(upstream))
+        {
+            let of_scores = slopes_of::<A, O, FMA>(scores, state, op);
+            add_products(of_scores, upstream, slopes, products);
+        }
+        if !rest.is_empty() {
+            let group = vectors.len();
+            let of_scores = slopes_of::<A, O, FMA>(filled_up(rest), states[group], op);
             let [slopes, products] = &mut sums[group];
-            add_products(of_scores, first_lanes(upstream), slopes, products);
+            add_products(of_scores, filled_up(last), slopes, products);
         }
     }
     for (column, mean) in means.iter_mut().enumerate() {
@@ -263,15 +274,14 @@ where
     }
     // Not of what comes to a score without a weight, which may be infinite.
     for lane in 0..LANES {
-        if slopes[lane] == A::ZERO {
-            gradient[lane] = A::ZERO;
-        }
+        let is_none = slopes[lane] == A::ZERO;
+        gradient[lane] = if is_none { A::ZERO } else { gradient[lane] };
     }
     for lane in 0..LANES {
-        let in_broken_line = state[1][lane].is_nan() && scores[lane] != A::NEG_INFINITY;
-        if in_broken_line {
-            gradient[lane] = mean[0][lane];
-        }
+        let is_mask = scores[lane] == A::NEG_INFINITY;
+        let of_broken = if is_mask { A::ZERO } else { mean[0][lane] };
+        let is_broken = state[1][lane].is_nan();
+        gradient[lane] = if is_broken { of_broken } else { gradient[lane] };
     }
     gradient
 }
@@ -354,12 +364,20 @@ fn less_mean_of_row_of_columns<A, O, const FMA: bool>(
     O: ThresholdOp<A>,
 {
     let columns = scores.len();
-    for (tile, grad) in grad.chunks_mut(LANES).enumerate() {
-        let tile = tile * LANES;
-        let state = lane_states(state, columns, tile);
-        let mean = lane_states(means, columns, tile);
-        let scores = first_lanes(&scores[tile..]);
-        let gradient = less_mean::<A, O, FMA>(scores, first_lanes(grad), state, mean, op, rate);
-        grad.copy_from_slice(&gradient[..grad.len()]);
+    let (vectors, rest) = grad.as_chunks_mut::<LANES>();
+    let last = vectors.len() * LANES;
+    for (vector, grad) in vectors.iter_mut().enumerate() {
+        let first = vector * LANES;
+        let state = lane_states::<A, _, true>(state, columns, first);
+        let mean = lane_states::<A, _, true>(means, columns, first);
+        let scores = lanes::<A, true>(&scores[first..]);
+        *grad = less_mean::<A, O, FMA>(scores, *grad, state, mean, op, rate);
+    }
+    if !rest.is_empty() {
+        let state = lane_states::<A, _, false>(state, columns, last);
+        let mean = lane_states::<A, _, false>(means, columns, last);
+        let scores = lanes::<A, false>(&scores[last..]);
+        let gradient = less_mean::<A, O, FMA>(scores, filled_up(rest), state, mean, op, rate);
+        rest.copy_from_slice(&gradient[..rest.len()]);
     }
 }
