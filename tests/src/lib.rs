@@ -7,6 +7,7 @@
 pub mod check;
 pub mod data;
 pub mod device;
+pub mod every_function;
 pub mod functions;
 pub mod golden;
 pub mod gradient;

@@ -65,6 +65,7 @@ macro_rules! gradient {
                 entmax in "gradient/entmax.rs",
                 estimators in "gradient/estimators.rs",
                 every_function in "gradient/every_function.rs",
+                every_function_of_real_sizes in "gradient/every_function_of_real_sizes.rs",
                 extremes in "gradient/extremes.rs",
                 finite_differences in "gradient/finite_differences.rs",
                 golden in "gradient/golden.rs",

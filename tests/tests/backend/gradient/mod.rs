@@ -6,6 +6,7 @@ mod dtypes;
 mod entmax;
 mod estimators;
 mod every_function;
+mod every_function_of_real_sizes;
 mod extremes;
 mod finite_differences;
 mod golden;
