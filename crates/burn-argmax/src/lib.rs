@@ -72,6 +72,8 @@
 //! that backend. `tch` and `remote`, and any backend that Burn has and this crate was not given,
 //! are served by plain tensor operations with the same results and gradients, except that there the one-hots
 //! and what else is straight-through or sampled pass none on to a score that is NaN or infinite.
+//! [`has_kernels`] tells whether a device has kernels, and where one that could have them has none, a
+//! warning in the `log` names the feature to add.
 //! `autodiff`, `fusion` and `std` (all on by default) mirror Burn's features of the same names; a
 //! program that turns `fusion` off in Burn turns it off here too.
 
@@ -110,3 +112,7 @@ pub use noise::Noise;
 #[doc(hidden)]
 pub use ops::ArgmaxOps;
 pub use weighting::Weighting;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -8,6 +8,7 @@ use crate::precision::accumulator;
 
 /// The units of a position along an axis of `n` pixels.
 #[derive(Config, Debug, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Coordinates {
     /// The pixel index `i`, from 0 to `n - 1`.
     Index,

@@ -6,6 +6,7 @@ pub(crate) mod gaussian;
 mod gaussian_bins;
 mod gumbel_noise;
 mod gumbel_softmax;
+mod has_kernels;
 mod peaks;
 mod refine;
 mod refined_argmax;
@@ -49,6 +50,8 @@ pub(crate) use entmax::{
 pub use gaussian_bins::gaussian_bins;
 pub use gumbel_noise::gumbel_noise;
 pub use gumbel_softmax::gumbel_softmax;
+pub(crate) use has_kernels::finds_kernels;
+pub use has_kernels::has_kernels;
 pub use peaks::{Peaks, peaks};
 pub use refined_argmax::refined_argmax;
 pub use refined_spatial_argmax::refined_spatial_argmax;

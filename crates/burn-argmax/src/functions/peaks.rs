@@ -7,6 +7,7 @@ use crate::precision::accumulator;
 
 /// The local maxima that [`peaks`] finds.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Peaks {
     /// The indices of their pixels, `[batch, channels, peak, axis]` in the order x, y, z. NaN where there is no
     /// further peak.

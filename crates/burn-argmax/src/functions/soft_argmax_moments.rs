@@ -4,7 +4,8 @@ use super::{check_dim, check_weighting, dispatch::dispatch, weights_of_lines, wi
 use crate::Weighting;
 
 /// Mean and variance of an index.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SoftArgmaxMoments<const D: usize> {
     /// The expected index, as [`soft_argmax`](crate::soft_argmax) gives it.
     pub mean: Tensor<D>,

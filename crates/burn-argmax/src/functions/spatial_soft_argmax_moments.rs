@@ -7,7 +7,8 @@ use super::{
 use crate::{Weighting, ops::SPATIAL_AXES};
 
 /// Mean and covariance of a position.
-#[derive(Debug, Clone)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SpatialSoftArgmaxMoments {
     /// The expected position `[batch, channels, coordinate]`, as
     /// [`spatial_soft_argmax`](crate::spatial_soft_argmax) gives it.

@@ -15,6 +15,7 @@ use super::check_beta;
 /// assert_ne!(surrogate, Surrogate::Identity);
 /// ```
 #[derive(Config, Debug, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Surrogate {
     /// The upstream gradient, unchanged (Bengio, Léonard and Courville, "Estimating or Propagating
     /// Gradients Through Stochastic Neurons for Conditional Computation", 2013).

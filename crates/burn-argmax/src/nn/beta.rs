@@ -15,11 +15,10 @@ use crate::{
 #[derive(Module, Debug)]
 pub struct Beta {
     /// The value that it starts from, and keeps if it is fixed.
-    pub initial: f64,
-    /// Its logarithm, so that it stays positive, if it is learnt: `[1]`, or `[channels]`.
-    pub log: Option<Param<Tensor<1>>>,
+    pub(super) initial: f64,
+    log: Option<Param<Tensor<1>>>,
     /// The largest value that is used.
-    pub max: Option<f64>,
+    max: Option<f64>,
 }
 
 /// How a beta is learnt.
@@ -101,6 +100,11 @@ impl Beta {
         let beta = Self::new(module, beta, learning, device);
         check_weighting(module, weighting, DType::F64);
         Some(beta)
+    }
+
+    /// Its logarithm, so that it stays positive, if it is learnt: `[1]`, or `[channels]`.
+    pub fn log(&self) -> Option<&Param<Tensor<1>>> {
+        self.log.as_ref()
     }
 
     /// What it is at present: one number, or one for each channel.

@@ -1,4 +1,4 @@
-use burn::module::{Module, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 use burn_argmax::{
     Coordinates, Estimator, Surrogate, Weighting,
@@ -20,7 +20,16 @@ const BETA: f64 = 0.7;
 const N: usize = 9;
 
 fn log_beta(beta: &Beta) -> Param<Tensor<1>> {
-    beta.log.clone().expect("a learnt beta")
+    beta.log().cloned().expect("a learnt beta")
+}
+
+/// Every parameter is this.
+struct Fill(f64);
+
+impl ModuleMapper for Fill {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        Param::from_tensor(param.val().full_like(self.0))
+    }
 }
 
 /// The slope of `objective` along the logarithm of beta.
@@ -226,10 +235,7 @@ fn a_level_far_from_the_scores() {
         let y = module.forward(x.clone());
         let index = values(y.clone());
         let grads = y.backward();
-        let log = module
-            .beta
-            .and_then(|beta| beta.log)
-            .expect("a learnt beta");
+        let log = log_beta(&module.beta.expect("a softmax has one"));
         let beta = log.val().grad(&grads).expect("a gradient");
         (
             index,
@@ -312,9 +318,8 @@ fn a_largest_beta() {
     let config = SoftArgmaxConfig::new()
         .with_learnable(true)
         .with_max_beta(Some(2.0));
-    let mut module = config.init(&device);
-    let beta = module.beta.as_mut().unwrap();
-    beta.log = Some(Param::from_tensor(tensor(&[3.0], [1], &device)));
+    let module = config.init(&device).map(&mut Fill(3.0));
+    let beta = module.beta.as_ref().expect("a softmax has one");
     assert_eq!(beta.values(), [2.0]);
     let x = || tensor(&[0.0, 1.0, 0.5], [1, 3], &device);
     let y = module.forward(x());
@@ -323,11 +328,7 @@ fn a_largest_beta() {
         &values(soft_argmax(x(), 1, 2.0)),
         |_| 1e-6,
     );
-    let got = values(
-        log_beta(module.beta.as_ref().unwrap())
-            .grad(&y.backward())
-            .unwrap(),
-    );
+    let got = values(log_beta(beta).grad(&y.backward()).expect("a gradient"));
     let at = |beta: f64| oracle::soft_argmax(&[0.0, 1.0, 0.5], beta);
     let want = (at(2.0 * f64::exp(1e-5)) - at(2.0 * f64::exp(-1e-5))) / 2e-5;
     assert_within(&got, &[want], |_| 1e-5);
@@ -338,9 +339,11 @@ fn a_largest_beta() {
 fn a_beta_that_is_nan() {
     let Some(device) = device() else { return };
     let config = SoftArgmaxConfig::new().with_learnable(true);
-    let mut module = config.with_max_beta(Some(5.0)).init(&device);
-    let beta = module.beta.as_mut().expect("a softmax has one");
-    beta.log = Some(Param::from_tensor(tensor(&[f32::NAN], [1], &device)));
+    let module = config.with_max_beta(Some(5.0)).init(&device);
+    let beta = module
+        .map(&mut Fill(f64::NAN))
+        .beta
+        .expect("a softmax has one");
     assert!(beta.values()[0].is_nan());
 }
 

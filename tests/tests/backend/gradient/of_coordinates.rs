@@ -133,6 +133,7 @@ fn gaussians_on_images() {
             Coordinates::Index => position,
             Coordinates::AlignCorners => (position + 1.0) * (size as f64 - 1.0) / 2.0,
             Coordinates::CellCenters => ((position + 1.0) * size as f64 - 1.0) / 2.0,
+            _ => unreachable!("these are all"),
         };
         let per_unit = |size: usize| index(1.0, size) - index(0.0, size);
         for dtype in dtypes(&device) {

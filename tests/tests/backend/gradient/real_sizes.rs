@@ -276,8 +276,7 @@ fn a_learnt_beta_beside_broken_rows() {
             .beta
             .as_ref()
             .unwrap()
-            .log
-            .as_ref()
+            .log()
             .unwrap()
             .grad(&gradients)
             .unwrap();
@@ -359,8 +358,7 @@ fn a_learnt_beta_of_any_size() {
             .beta
             .as_ref()
             .unwrap()
-            .log
-            .as_ref()
+            .log()
             .unwrap()
             .grad(&gradients)
             .unwrap();

@@ -69,6 +69,7 @@ fn against_its_definition() {
                     let want = match surrogate {
                         Surrogate::Identity => u,
                         Surrogate::Softmax { beta } => oracle::softmax_gradient(row, beta, &u),
+                        _ => unreachable!("these are all"),
                     };
                     let scale = largest(&want);
                     assert_within(&slopes[line], &want, |_| {
