@@ -58,6 +58,9 @@ pub(crate) const LINE_STATE: usize = 5;
     Autodiff: cfg(feature = "autodiff"),
     Fusion: cfg(all(feature = "fusion", feature = "_cube-kernels")),
 )]
+#[diagnostic::on_unimplemented(
+    note = "where Burn has its feature `fusion`, give burn-argmax its feature `fusion` too"
+)]
 #[doc(hidden)]
 pub trait ArgmaxOps: Backend {
     /// The expected index along `dim`.

@@ -6,9 +6,10 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether the operators run kernels of this crate on a device.
 ///
-/// They do on each backend whose feature this crate was given. On every other the operators are plain
-/// tensor operations, many times slower: the first of them that runs on a backend for which there are
-/// kernels says so in a warning of the [`log`], with the feature to add.
+/// They do on each backend whose feature this crate was given, under autodiff with its feature `autodiff`
+/// too; on CubeCL, all but entmax, top-k and what draws. Elsewhere the operators are plain tensor operations,
+/// many times slower: the first that runs on a backend for which there are kernels says so in a warning of
+/// the [`log`], with the feature to add.
 ///
 /// # Example
 ///
@@ -48,54 +49,62 @@ fn is_listed(device: &DispatchDevice) -> bool {
     .contains(&true)
 }
 
-/// The same for an operator that is about to run, which says what is missing.
+/// Backends with kernels, as Burn names them, and the features that bring these.
+const BACKENDS: [(&str, &str); 3] = [
+    ("flex", "`flex`"),
+    ("ndarray", "`ndarray`"),
+    (
+        "cubecl",
+        "`wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`",
+    ),
+];
+
+/// The same for an operator that is about to run, which says what is missing, once a backend.
 pub(crate) fn finds_kernels(device: &DispatchDevice) -> bool {
-    static SAID: AtomicBool = AtomicBool::new(false);
+    static SAID: [AtomicBool; BACKENDS.len()] = [const { AtomicBool::new(false) }; BACKENDS.len()];
 
     let listed = is_listed(device);
     if !listed
-        && !SAID.load(Ordering::Relaxed)
-        && let Some(features) = missing_features(&Dispatch::name(device))
-        && !SAID.swap(true, Ordering::Relaxed)
+        && let name = Dispatch::name(device)
+        && let Some(backend) = backend_of(&name)
+        && !SAID[backend].swap(true, Ordering::Relaxed)
     {
+        let autodiff = match name.contains("autodiff<") {
+            true => "`autodiff`, and ",
+            false => "",
+        };
         log::warn!(
-            "burn-argmax runs plain tensor operations in place of its kernels: give it the feature \
-             {features} in Cargo.toml, as Burn has it"
+            "burn-argmax runs plain tensor operations in place of its kernels: give it the features \
+             {autodiff}{} in Cargo.toml, as Burn has them",
+            BACKENDS[backend].1
         );
     }
     listed
 }
 
-/// What to add for a backend of that name; nothing where there are no kernels for it.
-fn missing_features(name: &str) -> Option<&'static str> {
+/// Which of the [`BACKENDS`] has that name; none where there are no kernels for it.
+fn backend_of(name: &str) -> Option<usize> {
     let name = ["dispatch<", "autodiff<", "fusion<"]
         .iter()
         .fold(name, |name, around| name.trim_start_matches(around));
-    [
-        ("flex", "`flex`"),
-        ("ndarray", "`ndarray`"),
-        (
-            "cubecl",
-            "`wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`",
-        ),
-    ]
-    .into_iter()
-    .find_map(|(backend, features)| name.starts_with(backend).then_some(features))
+    BACKENDS
+        .iter()
+        .position(|(backend, _)| name.starts_with(backend))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::missing_features;
+    use super::{BACKENDS, backend_of};
 
     #[test]
     fn the_feature_of_each_backend() {
-        assert_eq!(missing_features("dispatch<flex>"), Some("`flex`"));
-        let ndarray = missing_features("dispatch<autodiff<ndarray>>");
-        assert_eq!(ndarray, Some("`ndarray`"));
-        let cube = missing_features("dispatch<autodiff<fusion<cubecl<wgpu>>>>");
+        let features = |name| backend_of(name).map(|backend| BACKENDS[backend].1);
+        assert_eq!(features("dispatch<flex>"), Some("`flex`"));
+        assert_eq!(features("dispatch<autodiff<ndarray>>"), Some("`ndarray`"));
+        let cube = features("dispatch<autodiff<fusion<cubecl<wgpu>>>>");
         assert!(cube.is_some_and(|features| features.contains("`wgpu`")));
         for without in ["dispatch<tch>", "dispatch<router<remote-flex:3000>>"] {
-            assert_eq!(missing_features(without), None);
+            assert_eq!(features(without), None);
         }
     }
 }

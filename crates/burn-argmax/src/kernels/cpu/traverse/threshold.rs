@@ -70,6 +70,16 @@ pub(super) fn within_reach<A: Accumulator>(values: [A; LANES], least: [A; LANES]
     is_near.contains(&true)
 }
 
+/// The least score that may weigh something, wherever the threshold is. No mask does.
+#[inline(always)]
+pub(super) fn least_score<A, O>(max: A, op: O) -> A
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    larger(max.sub(op.reach()), A::ZERO.sub(A::LARGEST))
+}
+
 /// How far below the maxima may weigh something at the most, from their levels above the thresholds.
 #[inline(always)]
 pub(super) fn least_of<A, O>(levels: [A; LANES], op: O) -> [A; LANES]
@@ -186,7 +196,7 @@ where
         mark_nan(&mut has_nan, scores);
         // Without a branch: which of them are near cannot be predicted.
         live[count] = scores;
-        count += usize::from(within_reach(scores, [max.sub(op.reach()); LANES]));
+        count += usize::from(within_reach(scores, [least_score(max, op); LANES]));
     }
     if has_nan.contains(&true) || max.sub(max) != A::ZERO {
         return None;

@@ -3,7 +3,9 @@
 use multiversion::target::target_cfg_f;
 
 use super::block::mark_nan;
-use super::threshold::{State, THRESHOLD_STATE, ThresholdOp, in_two, weigh_live, within_reach};
+use super::threshold::{
+    State, THRESHOLD_STATE, ThresholdOp, in_two, least_score, weigh_live, within_reach,
+};
 use crate::kernels::cpu::{
     Accumulator,
     plan::{THRESHOLD_BLOCK, THRESHOLD_STEPS},
@@ -47,7 +49,7 @@ impl<A: Accumulator> Group<A> {
     };
 
     #[inline(always)]
-    fn observe(&mut self, scores: [A; LANES], reach: A) {
+    fn observe(&mut self, scores: [A; LANES], op: impl ThresholdOp<A>) {
         raise(&mut self.max, scores);
         mark_nan(&mut self.has_nan, scores);
         if self.count == self.live.len() {
@@ -56,7 +58,7 @@ impl<A: Accumulator> Group<A> {
         }
         // Without a branch: which of them are near cannot be predicted.
         self.live[self.count] = scores;
-        let least = self.max.map(|max| max.sub(reach));
+        let least = self.max.map(|max| least_score(max, op));
         self.count += usize::from(within_reach(scores, least));
     }
 }
@@ -77,10 +79,10 @@ fn find_each<A, O, const FMA: bool>(
     for row in table.chunks_exact(inner) {
         let (vectors, rest) = row[first..][..columns].as_chunks();
         for (group, &scores) in groups.iter_mut().zip(vectors) {
-            group.observe(scores, op.reach());
+            group.observe(scores, op);
         }
         if let Some(group) = groups.get_mut(vectors.len()) {
-            group.observe(filled_up(rest), op.reach());
+            group.observe(filled_up(rest), op);
         }
     }
     for (group, states) in groups.iter_mut().zip(states.chunks_mut(LANES)) {
