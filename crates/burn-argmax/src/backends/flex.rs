@@ -2,7 +2,10 @@ use burn_core::{backend::Flex, tensor::Shape};
 use burn_flex::{FlexTensor, Layout};
 use burn_std::Bytes;
 
-use super::cpu::{HostTensor, Stored, implement_on_host};
+use super::{
+    cpu::implement_on_host,
+    host::{HostTensor, Stored},
+};
 
 implement_on_host!(Flex);
 

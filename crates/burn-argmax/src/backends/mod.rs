@@ -6,5 +6,7 @@ mod cpu;
 mod cubecl;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "_cpu-kernels")]
+mod host;
 #[cfg(feature = "ndarray")]
 mod ndarray;

@@ -3,7 +3,10 @@ use burn_ndarray::{NdArrayTensor, SharedArray};
 use bytemuck::{allocation::cast_vec, cast_slice, cast_slice_mut};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
-use super::cpu::{HostTensor, Stored, implement_on_host};
+use super::{
+    cpu::implement_on_host,
+    host::{HostTensor, Stored},
+};
 
 implement_on_host!(NdArray);
 

@@ -49,13 +49,14 @@ fn is_listed(device: &DispatchDevice) -> bool {
     .contains(&true)
 }
 
-/// Backends with kernels, as Burn names them, and the features that bring these.
-const BACKENDS: [(&str, &str); 3] = [
-    ("flex", "`flex`"),
-    ("ndarray", "`ndarray`"),
+/// Backends with kernels, as Burn names them, the features that bring these, and whether one was given.
+const BACKENDS: [(&str, &str, bool); 3] = [
+    ("flex", "`flex`", cfg!(feature = "flex")),
+    ("ndarray", "`ndarray`", cfg!(feature = "ndarray")),
     (
         "cubecl",
-        "`wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`",
+        "`wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`, as Burn has it",
+        cfg!(feature = "_cube-kernels"),
     ),
 ];
 
@@ -69,14 +70,12 @@ pub(crate) fn finds_kernels(device: &DispatchDevice) -> bool {
         && let Some(backend) = backend_of(&name)
         && !SAID[backend].swap(true, Ordering::Relaxed)
     {
-        let autodiff = match name.contains("autodiff<") {
-            true => "`autodiff`, and ",
-            false => "",
-        };
+        let (_, feature, is_given) = BACKENDS[backend];
+        // Where the backend's own was given, it is that of autodiff which is missing.
+        let feature = if is_given { "`autodiff`" } else { feature };
         log::warn!(
-            "burn-argmax runs plain tensor operations in place of its kernels: give it the features \
-             {autodiff}{} in Cargo.toml, as Burn has them",
-            BACKENDS[backend].1
+            "burn-argmax runs plain tensor operations in place of its kernels: give it the feature \
+             {feature} in Cargo.toml"
         );
     }
     listed
@@ -89,7 +88,7 @@ fn backend_of(name: &str) -> Option<usize> {
         .fold(name, |name, around| name.trim_start_matches(around));
     BACKENDS
         .iter()
-        .position(|(backend, _)| name.starts_with(backend))
+        .position(|(backend, ..)| name.starts_with(backend))
 }
 
 #[cfg(test)]
