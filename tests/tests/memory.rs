@@ -1,10 +1,10 @@
 //! What is in memory beside arguments and gradients.
 #![cfg(feature = "ndarray")]
 
-use std::alloc::System;
+use std::{alloc::System, sync::Mutex};
 
 use burn::tensor::Tensor;
-use burn_argmax::{Surrogate, straight_through_select};
+use burn_argmax::{Surrogate, entmax, straight_through_select};
 use burn_argmax_tests::{
     data::{tensor, uniform},
     device,
@@ -14,10 +14,14 @@ use peakmem_alloc::{PeakMemAlloc, PeakMemAllocTrait};
 #[global_allocator]
 static ALLOCATOR: PeakMemAlloc<System> = PeakMemAlloc::new(System);
 
+/// Held by the test that measures: the allocator is one for all.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// No tensor of rows and codes but the logits and their gradient.
 #[test]
 fn a_choice_of_codes() {
     // Flex makes a copy of every product of matrices while it allocates it.
+    let _alone = ALONE.lock().expect("no other test failed");
     let device = device::ndarray().expect("the processor").autodiff();
     let (rows, codes, features) = (16_384, 1024, 64);
     let large = rows * codes * size_of::<f32>();
@@ -37,4 +41,22 @@ fn a_choice_of_codes() {
         assert!(both >= large && both < large + large / 2, "{both} bytes");
         assert_eq!(gradient.dims(), [rows, codes]);
     }
+}
+
+/// Of flat scores all are in reach, and kept while their threshold is found: of few columns at a time.
+#[test]
+fn an_entmax_of_flat_columns() {
+    let _alone = ALONE.lock().expect("no other test failed");
+    let device = device::ndarray().expect("the processor");
+    let (rows, columns) = (100_000, 128);
+    let x = Tensor::<2>::zeros([rows, columns], &device);
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+    ALLOCATOR.reset_peak_memory();
+    let weights = threads
+        .expect("two threads")
+        .install(|| entmax(x.clone(), 0, 1.5, 1.0));
+    let peak = ALLOCATOR.get_peak_memory();
+    let large = rows * columns * size_of::<f32>();
+    assert!(peak >= large && peak < large * 9 / 5, "{peak} bytes");
+    assert_eq!(weights.dims(), [rows, columns]);
 }

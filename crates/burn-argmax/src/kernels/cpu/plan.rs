@@ -45,12 +45,25 @@ pub(crate) const MAPPED_ROWS: usize = 4;
 /// Elements of every column of a task that maps them, at least.
 pub(crate) const TASK_ROWS: usize = 16;
 
-/// Columns of a tile whose thresholds are found together: all that is in reach is kept for them.
+/// Columns of a tile whose thresholds are found together, at most.
 pub(crate) const THRESHOLD_TILE: usize = 128;
+
+/// Elements of such a tile, if it is wider than a vector: all that is in reach is kept for them, and of
+/// flat scores all is.
+const THRESHOLD_KEPT: usize = 1 << 18;
+
+/// Columns of such a tile, of `n` elements each.
+pub(crate) fn threshold_tile(n: usize) -> usize {
+    let vectors = THRESHOLD_KEPT / n / LANES;
+    vectors.clamp(1, THRESHOLD_TILE / LANES) * LANES
+}
 
 /// Steps to a threshold, at most. Rounding may keep the sum of the weights from 1; each step but the last few
 /// gets much nearer.
 pub(crate) const THRESHOLD_STEPS: usize = 50;
+
+/// Steps to a level to start from.
+pub(crate) const THRESHOLD_START: usize = 3;
 
 /// Vectors of weights that are summed in the accumulator's precision, before they are added to sums in
 /// double precision.

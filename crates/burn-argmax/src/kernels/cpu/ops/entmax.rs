@@ -58,7 +58,6 @@ pub(crate) fn backward<A: Accumulator>(
 struct Entmax<A, P> {
     /// `r` in two parts.
     rate: [A; 2],
-    exponent: f64,
     power: P,
 }
 
@@ -68,7 +67,6 @@ impl<A: Accumulator, P> Entmax<A, P> {
         let high = A::from_f64(rate);
         Self {
             rate: [high, A::from_f64(rate - high.to_f64())],
-            exponent: 1.0 / (alpha - 1.0),
             power,
         }
     }
@@ -78,6 +76,9 @@ impl<A: Accumulator, P> Entmax<A, P> {
 trait Raise<A>: Copy + Sync {
     /// `root^k` and `root^(k - 1)` of roots above 0, of which `less` is `root - 1`, and more exact near 1.
     fn raise<const FMA: bool>(self, roots: [A; LANES], less: [A; LANES]) -> [[A; LANES]; 2];
+
+    /// `1 - sum^(-1 / k)`, which is exact near a sum of 1.
+    fn less_root(self, sum: f64) -> f64;
 }
 
 /// For an alpha of 2, sparsemax.
@@ -88,6 +89,11 @@ impl<A: Accumulator> Raise<A> for Linear {
     #[inline(always)]
     fn raise<const FMA: bool>(self, roots: [A; LANES], _less: [A; LANES]) -> [[A; LANES]; 2] {
         [roots, [A::ONE; LANES]]
+    }
+
+    #[inline(always)]
+    fn less_root(self, sum: f64) -> f64 {
+        (sum - 1.0) / sum
     }
 }
 
@@ -100,6 +106,11 @@ impl<A: Accumulator> Raise<A> for Square {
     fn raise<const FMA: bool>(self, roots: [A; LANES], _less: [A; LANES]) -> [[A; LANES]; 2] {
         [roots.map(|root| root.mul(root)), roots]
     }
+
+    #[inline(always)]
+    fn less_root(self, sum: f64) -> f64 {
+        (sum - 1.0) / (sum + sum.sqrt())
+    }
 }
 
 /// For any other: `2^(k * log2(root))`.
@@ -107,6 +118,7 @@ impl<A: Accumulator> Raise<A> for Square {
 struct Power<A> {
     /// `k * log2(e)` in two parts.
     rate: [A; 2],
+    exponent: f64,
 }
 
 impl<A: Accumulator> Power<A> {
@@ -115,6 +127,7 @@ impl<A: Accumulator> Power<A> {
         let high = A::from_f64(rate);
         Self {
             rate: [high, A::from_f64(rate - high.to_f64())],
+            exponent: 1.0 / (alpha - 1.0),
         }
     }
 }
@@ -133,6 +146,11 @@ impl<A: Accumulator> Raise<A> for Power<A> {
             slopes[lane] = weights[lane].div(roots[lane]);
         }
         [weights, slopes]
+    }
+
+    #[inline(always)]
+    fn less_root(self, sum: f64) -> f64 {
+        -f64::exp_m1(-sum.ln() / self.exponent)
     }
 }
 
@@ -174,8 +192,7 @@ impl<A: Accumulator, P: Raise<A>> ThresholdOp<A> for Entmax<A, P> {
     /// Newton's step for the norm of the roots, which is convex in `w`: from a `w` that is too large
     /// it stays too large, and it is exact where all weights are the same.
     fn step(self, [weights, slopes]: [f64; 2]) -> f64 {
-        let less = -f64::exp_m1(-weights.ln() / self.exponent);
-        weights * less / slopes
+        weights * self.power.less_root(weights) / slopes
     }
 
     fn reach(self) -> A {

@@ -1,6 +1,8 @@
 //! Weights above a threshold of each line, which is found in steps: what is not above it any more is dropped
 //! on the way.
 
+use std::hint::black_box;
+
 use multiversion::target::target_cfg_f;
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
-    plan::{THRESHOLD_BLOCK, THRESHOLD_STEPS, THRESHOLD_TILE},
+    plan::{THRESHOLD_BLOCK, THRESHOLD_START, THRESHOLD_STEPS, threshold_tile},
     share::{filled, share},
     simd::{LANES, filled_up, fold, larger, raise, specialized, vectorized},
 };
@@ -67,29 +69,39 @@ pub(super) fn within_reach<A: Accumulator>(values: [A; LANES], least: [A; LANES]
     for lane in 0..LANES {
         is_near[lane] = !(values[lane] < least[lane]);
     }
-    is_near.contains(&true)
+    any(is_near)
 }
 
-/// The least score that may weigh something, wherever the threshold is. No mask does.
+/// Whether one of them is. A search, which ends at the first, would be made one lane at a time.
 #[inline(always)]
-pub(super) fn least_score<A, O>(max: A, op: O) -> A
+fn any(lanes: [bool; LANES]) -> bool {
+    let lanes = lanes.map(u32::from);
+    lanes.iter().fold(0, |any, lane| any | lane) != 0
+}
+
+/// The least score that may weigh something where the maximum is at most at this level above the threshold. No
+/// mask does.
+#[inline(always)]
+pub(super) fn least_score<A, O>(max: A, level: A, op: O) -> A
 where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    larger(max.sub(op.reach()), A::ZERO.sub(A::LARGEST))
+    let reach = op.reach().mul(level);
+    larger(max.sub(reach), A::ZERO.sub(A::LARGEST))
 }
 
-/// How far below the maxima may weigh something at the most, from their levels above the thresholds.
+/// The least scores that may weigh something, from the maxima and their levels above the thresholds: NaN where
+/// there is none.
 #[inline(always)]
-pub(super) fn least_of<A, O>(levels: [A; LANES], op: O) -> [A; LANES]
+pub(super) fn least_of<A, O>(max: [A; LANES], levels: [A; LANES], op: O) -> [A; LANES]
 where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
     let mut least = [A::ZERO; LANES];
     for lane in 0..LANES {
-        least[lane] = A::ZERO.sub(op.reach().mul(levels[lane]));
+        least[lane] = max[lane].sub(op.reach().mul(levels[lane]));
     }
     least
 }
@@ -127,10 +139,11 @@ where
         let states = state_of_columns(states.into_flattened(), lines, THRESHOLD_STATE);
         return (mapped, states);
     }
+    let width = threshold_tile(n);
     let tasks = states.chunks_mut(inner).enumerate();
     let tasks = tasks.flat_map(|(table, states)| {
-        let tiles = states.chunks_mut(THRESHOLD_TILE).enumerate();
-        tiles.map(move |(tile, states)| (table, tile * THRESHOLD_TILE, states))
+        let tiles = states.chunks_mut(width).enumerate();
+        tiles.map(move |(tile, states)| (table, tile * width, states))
     });
     share(tasks, values.len(), |(table, first, states)| {
         let table = &values[table * lines.table()..][..lines.table()];
@@ -188,7 +201,11 @@ where
         raise(&mut max, max_of::<A>(chunks, None));
     }
     raise(&mut max, max_of::<A>(&[], row.tail));
+    let mut peaks = [max];
     let max = fold(max, larger);
+    // First among the largest of each lane alone: the fewer weights, the higher the level at which they sum to 1.
+    let level = fall::<A, O, FMA>(&mut peaks, max, 1.0, THRESHOLD_START, op);
+    let least = [least_score(max, A::from_f64(level), op); LANES];
 
     let mut count = 0;
     let mut has_nan = [false; LANES];
@@ -196,13 +213,32 @@ where
         mark_nan(&mut has_nan, scores);
         // Without a branch: which of them are near cannot be predicted.
         live[count] = scores;
-        count += usize::from(within_reach(scores, [least_score(max, op); LANES]));
+        count += usize::from(within_reach(scores, least));
     }
     if has_nan.contains(&true) || max.sub(max) != A::ZERO {
         return None;
     }
-    let mut level = 1.0;
-    for _ in 0..THRESHOLD_STEPS {
+    let level = fall::<A, O, FMA>(&mut live[..count], max, level, THRESHOLD_STEPS, op);
+    let [high, low] = in_two(level);
+    Some([max, high, low])
+}
+
+/// The level of the maximum above the threshold of those that are `live`, from a higher one on, by so many steps
+/// at the most.
+#[inline(always)]
+fn fall<A, O, const FMA: bool>(
+    live: &mut [[A; LANES]],
+    max: A,
+    mut level: f64,
+    steps: usize,
+    op: O,
+) -> f64
+where
+    A: Accumulator,
+    O: ThresholdOp<A>,
+{
+    let mut count = live.len();
+    for _ in 0..steps {
         let parts = in_two(level).map(|part| [part; LANES]);
         let (sums, kept) = weigh_live::<A, O, FMA>(&mut live[..count], [max; LANES], parts, op);
         let sums = sums.map(|lanes| fold(lanes, |a, b| a + b));
@@ -212,8 +248,7 @@ where
         }
         count = kept;
     }
-    let [high, low] = in_two(level);
-    Some([max, high, low])
+    level
 }
 
 /// The sums of weights and slopes of each lane. Those vectors that have a weight become the first, and so many
@@ -243,7 +278,7 @@ where
                 has_weight[lane] = slopes[lane] > A::ZERO;
             }
             live[kept] = scores;
-            kept += usize::from(has_weight.contains(&true));
+            kept += usize::from(any(has_weight));
         }
         for (totals, sums) in totals.iter_mut().zip(sums) {
             for lane in 0..LANES {
@@ -303,11 +338,12 @@ where
     O: ThresholdOp<A>,
 {
     let [max, high, low] = state;
-    let distances = below(scores, max);
-    if !within_reach(distances, least_of(high, op)) {
+    // The compiler is not to see through the condition: it would weigh several vectors at once, all of them, and
+    // gather their lanes.
+    if !black_box(within_reach(scores, least_of(max, high, op))) {
         return [A::ZERO; LANES];
     }
-    let [mut weights, _] = op.weigh::<FMA>(distances, [high, low]);
+    let [mut weights, _] = op.weigh::<FMA>(below(scores, max), [high, low]);
     for lane in 0..LANES {
         weights[lane] = if high[lane].is_nan() {
             A::NAN

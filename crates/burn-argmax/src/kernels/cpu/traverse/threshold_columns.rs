@@ -48,17 +48,18 @@ impl<A: Accumulator> Group<A> {
         count: 0,
     };
 
+    /// Takes in one of `n` rows.
     #[inline(always)]
-    fn observe(&mut self, scores: [A; LANES], op: impl ThresholdOp<A>) {
+    fn observe(&mut self, scores: [A; LANES], n: usize, op: impl ThresholdOp<A>) {
         raise(&mut self.max, scores);
         mark_nan(&mut self.has_nan, scores);
         if self.count == self.live.len() {
-            let longer = (2 * self.count).max(THRESHOLD_BLOCK);
+            let longer = (2 * self.count).max(THRESHOLD_BLOCK).min(n);
             self.live.resize(longer, [A::NEG_INFINITY; LANES]);
         }
         // Without a branch: which of them are near cannot be predicted.
         self.live[self.count] = scores;
-        let least = self.max.map(|max| least_score(max, op));
+        let least = self.max.map(|max| least_score(max, A::ONE, op));
         self.count += usize::from(within_reach(scores, least));
     }
 }
@@ -75,14 +76,15 @@ fn find_each<A, O, const FMA: bool>(
     O: ThresholdOp<A>,
 {
     let columns = states.len();
+    let n = table.len() / inner;
     let mut groups = vec![Group::EMPTY; columns.div_ceil(LANES)];
     for row in table.chunks_exact(inner) {
         let (vectors, rest) = row[first..][..columns].as_chunks();
         for (group, &scores) in groups.iter_mut().zip(vectors) {
-            group.observe(scores, op);
+            group.observe(scores, n, op);
         }
         if let Some(group) = groups.get_mut(vectors.len()) {
-            group.observe(filled_up(rest), op);
+            group.observe(filled_up(rest), n, op);
         }
     }
     for (group, states) in groups.iter_mut().zip(states.chunks_mut(LANES)) {

@@ -1,6 +1,8 @@
 //! The gradient of weights above a threshold: their slopes times how far the upstream gradient is from its
 //! mean under the slopes.
 
+use std::hint::black_box;
+
 use multiversion::target::target_cfg_f;
 
 use super::{
@@ -147,11 +149,11 @@ where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    let distances = below(scores, max);
-    if !within_reach(distances, least_of(high, op)) {
+    // Not seen through either.
+    if !black_box(within_reach(scores, least_of(max, high, op))) {
         return None;
     }
-    let [_, slopes] = op.weigh::<FMA>(distances, [high, low]);
+    let [_, slopes] = op.weigh::<FMA>(below(scores, max), [high, low]);
     Some(slopes)
 }
 
