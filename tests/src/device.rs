@@ -4,6 +4,17 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
 use burn::tensor::{DeviceKind, DeviceType};
 
+#[cfg(feature = "remote")]
+use burn::{
+    backend::Flex,
+    server::{CustomOpRegistry, RemoteServer, WebSocketTransport},
+    tensor::remote::RemoteHost,
+};
+#[cfg(feature = "remote")]
+use std::{net::TcpListener, sync::LazyLock};
+#[cfg(feature = "remote")]
+use tokio::runtime::Runtime;
+
 use crate::data::values;
 
 /// Burn's ndarray backend.
@@ -17,6 +28,33 @@ pub fn ndarray() -> Option<Device> {
 #[cfg(feature = "flex")]
 pub fn flex() -> Option<Device> {
     Some(Device::flex())
+}
+
+/// A device of a server in this process, with flex behind it.
+#[cfg(feature = "remote")]
+pub fn remote() -> Option<Device> {
+    static DEVICE: LazyLock<Device> = LazyLock::new(|| {
+        let (device, runtime) = serve(RemoteServer::new([Device::flex()]));
+        // It serves for as long as the process runs.
+        std::mem::forget(runtime);
+        device
+    });
+    Some(DEVICE.clone())
+}
+
+/// The device of a server over a WebSocket of this machine, for as long as its runtime lives.
+#[cfg(feature = "remote")]
+pub fn serve(server: RemoteServer) -> (Device, Runtime) {
+    let mut operators = CustomOpRegistry::<Flex>::new();
+    burn_argmax::register_argmax_ops(&mut operators);
+    let server = server.with_custom_ops(operators);
+    let runtime = Runtime::new().expect("threads for the server");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket");
+    runtime.spawn(server.serve_async(WebSocketTransport::from_listener(listener)));
+    let host = RemoteHost::websocket(&format!("ws://{address}"));
+    let device = Device::remote_options(&host).init();
+    (device.expect("a server that serves"), runtime)
 }
 
 /// Whether burn-argmax was compiled for none of the backends.

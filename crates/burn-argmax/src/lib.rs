@@ -74,8 +74,14 @@
 //! and what else is straight-through or sampled pass none on to a score that is NaN or infinite.
 //! [`has_kernels`] tells whether a device has kernels, and where one that could have them has none, a
 //! warning in the `log` names the feature to add.
-//! `autodiff`, `fusion` and `std` (all on by default) mirror Burn's features of the same names; a
-//! program that turns `fusion` off in Burn turns it off here too.
+//! `autodiff` (on by default) is Burn's feature of that name. Burn's fusion is neither switched on nor has
+//! it to be named here.
+//!
+//! `remote` alone sends plain tensor operations, which any server knows. With `remote-kernels` an operator on
+//! a [remote device](burn_core::tensor::remote) is one operation, which the kernels of the server's backend
+//! run: the server has the feature `router` and that of its backend, and has registered the operators with
+#![cfg_attr(feature = "router", doc = "[`register_argmax_ops`].")]
+#![cfg_attr(not(feature = "router"), doc = "`register_argmax_ops`.")]
 
 extern crate alloc;
 
@@ -84,6 +90,8 @@ mod broken;
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 mod composed;
+#[cfg(feature = "_custom-operations")]
+mod custom;
 #[doc = include_str!("discrete_choices.md")]
 pub mod discrete_choices {}
 mod estimator;
@@ -106,6 +114,8 @@ pub mod reference;
 mod top_k;
 mod weighting;
 
+#[cfg(feature = "router")]
+pub use backends::register_argmax_ops;
 pub use estimator::Estimator;
 pub use functions::*;
 pub use noise::Noise;

@@ -18,17 +18,17 @@ pub(crate) const fn spatial_moments_len(covariance: bool) -> usize {
 }
 
 /// Numbers of the state of a map: `max sum`, the center, the offset, and the covariances.
-#[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
+#[cfg(any(feature = "_cpu-kernels", feature = "_custom-operations"))]
 pub(crate) const fn spatial_state_len(covariance: bool) -> usize {
     if covariance { 14 } else { 8 }
 }
 
 /// Numbers of the moments of a line: mean and variance.
-#[cfg(feature = "_cube-kernels")]
+#[cfg(feature = "_custom-operations")]
 pub(crate) const LINE_MOMENTS: usize = 2;
 
 /// Numbers of its state on CubeCL: `max sum`, the center, the offset, and the variance.
-#[cfg(feature = "_cube-kernels")]
+#[cfg(feature = "_custom-operations")]
 pub(crate) const LINE_STATE: usize = 5;
 
 /// What a backend may override: the operators on its own tensors. No part of the public API: it may
@@ -47,24 +47,17 @@ pub(crate) const LINE_STATE: usize = 5;
 /// 0, whatever else these hold. In other rows with a NaN or `+inf` it is NaN.
 ///
 /// [`soft_argmax_forward`]: ArgmaxOps::soft_argmax_forward
-#[cfg_attr(
-    feature = "fusion",
-    doc = "On a fusion backend each method is one opaque operation of the stream."
-)]
+/// On a fusion backend and on remote devices each method that `custom.rs` lists is one opaque operation.
 #[backend_extension(
     Cube: cfg(feature = "_cube-kernels"),
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),
+    Remote: cfg(feature = "remote-kernels"),
     Autodiff: cfg(feature = "autodiff"),
-    Fusion: cfg(all(feature = "fusion", feature = "_cube-kernels")),
-)]
-#[diagnostic::on_unimplemented(
-    note = "where Burn has its feature `fusion`, give burn-argmax its feature `fusion` too"
 )]
 #[doc(hidden)]
 pub trait ArgmaxOps: Backend {
     /// The expected index along `dim`.
-    #[fusion(dtype = logits, shape = composed::with_dim_size(logits, *dim, 1))]
     fn soft_argmax(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -74,7 +67,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The expected index along `dim`, and the state that the backward pass needs.
-    #[fusion(meta = |logits, dim, _weighting| composed::forward_metadata(logits, *dim))]
     fn soft_argmax_forward(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -84,7 +76,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The gradient of [`soft_argmax`](ArgmaxOps::soft_argmax): `grad * beta * p_j * (j - y)`.
-    #[fusion(dtype = logits, shape = logits)]
     fn soft_argmax_backward(
         logits: FloatTensor<Self>,
         state: FloatTensor<Self>,
@@ -96,7 +87,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The expected index along `dim` and its variance, one after the other along `dim`.
-    #[fusion(dtype = logits, shape = composed::with_dim_size(logits, *dim, 2))]
     fn soft_argmax_moments(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -106,7 +96,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The same, and the state that the backward pass needs, of any shape.
-    #[fusion(meta = |logits, dim, _weighting| composed::moments_metadata(logits, *dim))]
     fn soft_argmax_moments_forward(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -116,7 +105,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The gradient of [`soft_argmax_moments`](ArgmaxOps::soft_argmax_moments).
-    #[fusion(dtype = logits, shape = logits)]
     fn soft_argmax_moments_backward(
         logits: FloatTensor<Self>,
         state: FloatTensor<Self>,
@@ -131,7 +119,6 @@ pub trait ArgmaxOps: Backend {
     ///
     /// These are in the dtype that sums run in, and a line along `dim` of size 1 along every other
     /// dimension, or of size 1 along every later one, or of the shape of `logits`.
-    #[fusion(dtype = logits, shape = composed::with_dim_size(logits, *dim, 1))]
     fn soft_argmax_over(
         logits: FloatTensor<Self>,
         bins: FloatTensor<Self>,
@@ -143,7 +130,6 @@ pub trait ArgmaxOps: Backend {
 
     /// The expected value of bins, and the state that the backward passes need: that of
     /// [`soft_argmax_forward`](ArgmaxOps::soft_argmax_forward), with a bin in the place of the index.
-    #[fusion(meta = |logits, _bins, dim, _weighting| composed::forward_metadata(logits, *dim))]
     fn soft_argmax_over_forward(
         logits: FloatTensor<Self>,
         bins: FloatTensor<Self>,
@@ -155,7 +141,6 @@ pub trait ArgmaxOps: Backend {
 
     /// The gradient of [`soft_argmax_over`](ArgmaxOps::soft_argmax_over) for the scores:
     /// `grad * beta * p_j * (b_j - y)`.
-    #[fusion(dtype = logits, shape = logits)]
     fn soft_argmax_over_backward(
         logits: FloatTensor<Self>,
         bins: FloatTensor<Self>,
@@ -169,7 +154,6 @@ pub trait ArgmaxOps: Backend {
 
     /// The same for bins of a `shape`: `grad * p_j`, summed over the lines that share a bin. Scores and
     /// upstream gradient are in the dtype that sums run in.
-    #[fusion(dtype = logits, shape = shape.clone())]
     fn soft_argmax_over_bins_backward(
         logits: FloatTensor<Self>,
         state: FloatTensor<Self>,
@@ -182,20 +166,17 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// 1 at the first maximum along `dim`, 0 elsewhere.
-    #[fusion(dtype = values, shape = values)]
     fn one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
         composed::one_hot::<Self>(values, dim)
     }
 
     /// The index of that maximum. A NaN is the largest of all.
-    #[fusion(dtype = burn_core::tensor::DType::I32, shape = composed::with_dim_size(values, *dim, 1))]
     fn first_argmax(values: FloatTensor<Self>, dim: usize) -> IntTensor<Self> {
         composed::first_argmax::<Self>(values, dim)
     }
 
     /// The rows of a code book `[codes, features]` at the first maxima of `logits`, `[outer, codes, inner]`:
     /// `[outer, features, inner]`. Autodiff alone overrides it, and looks at the surrogate.
-    #[fusion(default)]
     fn straight_through_select(
         logits: FloatTensor<Self>,
         codebook: FloatTensor<Self>,
@@ -205,14 +186,12 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// 1 at the `k` largest along `dim`, of equals at the first, 0 elsewhere. A NaN is the largest of all.
-    #[fusion(dtype = values, shape = values)]
     fn top_k(values: FloatTensor<Self>, k: usize, dim: usize) -> FloatTensor<Self> {
         composed::top_k::<Self>(values, k, dim)
     }
 
     /// [`top_k`](ArgmaxOps::top_k) for a backend without gradients. Autodiff alone overrides it, and looks at
     /// the surrogate.
-    #[fusion(default)]
     fn straight_through_top_k(
         logits: FloatTensor<Self>,
         k: usize,
@@ -225,7 +204,6 @@ pub trait ArgmaxOps: Backend {
     /// `clip(beta * x - t, 0, 1)` with a `t` for each row such that they sum to `k`, of logits in the dtype that
     /// sums run in, and the state that the backward pass needs: a score of each row, and how far the threshold
     /// is below it.
-    #[fusion(meta = |logits, _k, dim, _beta| composed::metadata_with_state(logits, *dim, 2))]
     fn soft_top_k_forward(
         logits: FloatTensor<Self>,
         k: usize,
@@ -236,14 +214,12 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// [`soft_top_k_forward`](ArgmaxOps::soft_top_k_forward) without the state.
-    #[fusion(dtype = logits, shape = logits)]
     fn soft_top_k(logits: FloatTensor<Self>, k: usize, dim: usize, beta: f64) -> FloatTensor<Self> {
         Self::soft_top_k_forward(logits, k, dim, beta).0
     }
 
     /// The gradient of [`soft_top_k`](ArgmaxOps::soft_top_k): where a weight is between 0 and 1, `beta` times
     /// `grad` less its mean there, and 0 elsewhere.
-    #[fusion(dtype = logits, shape = logits)]
     fn soft_top_k_backward(
         logits: FloatTensor<Self>,
         state: FloatTensor<Self>,
@@ -256,7 +232,6 @@ pub trait ArgmaxOps: Backend {
 
     /// [`one_hot`](ArgmaxOps::one_hot) for a backend without gradients. Autodiff alone overrides it,
     /// and looks at the surrogate.
-    #[fusion(default)]
     fn straight_through_one_hot(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -266,14 +241,12 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// `softmax(beta * logits)` along `dim`. A row with a NaN or `+inf`, or wholly of masks, is NaN.
-    #[fusion(dtype = logits, shape = logits)]
     fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
         composed::softmax::<Self>(logits, dim, beta)
     }
 
     /// The gradient of [`softmax`](ArgmaxOps::softmax): `beta * p * (grad - sum(grad * p))`.
     /// The upstream gradient of a score of `-inf` takes no part in the sum.
-    #[fusion(dtype = logits, shape = logits)]
     fn softmax_backward(
         logits: FloatTensor<Self>,
         grad: FloatTensor<Self>,
@@ -286,7 +259,6 @@ pub trait ArgmaxOps: Backend {
     /// The entmax along `dim`, for an `alpha` above 1 and up to 2 of logits in the dtype that sums run in,
     /// and the state that the backward pass needs: the maximum of each row, and the root of its weight,
     /// `w^(alpha - 1)`, in two parts, all NaN in a row that has no entmax.
-    #[fusion(meta = |logits, dim, _alpha, _beta| composed::metadata_with_state(logits, *dim, 3))]
     fn entmax_forward(
         logits: FloatTensor<Self>,
         dim: usize,
@@ -297,14 +269,12 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// [`entmax_forward`](ArgmaxOps::entmax_forward) without the state.
-    #[fusion(dtype = logits, shape = logits)]
     fn entmax(logits: FloatTensor<Self>, dim: usize, alpha: f64, beta: f64) -> FloatTensor<Self> {
         Self::entmax_forward(logits, dim, alpha, beta).0
     }
 
     /// The gradient of [`entmax`](ArgmaxOps::entmax): `beta * s * (grad - sum(s * grad) / sum(s))` with
     /// `s = p^(2 - alpha)` where `p` is above 0, and 0 elsewhere.
-    #[fusion(dtype = logits, shape = logits)]
     fn entmax_backward(
         logits: FloatTensor<Self>,
         state: FloatTensor<Self>,
@@ -318,13 +288,11 @@ pub trait ArgmaxOps: Backend {
 
     /// Scores, in the dtype that sums run in, with Gumbel noise. The key is four integers, of which the lower
     /// 32 bits count. Each stream of a key has noise of its own; that of scores is 0.
-    #[fusion(dtype = logits, shape = logits)]
     fn noisy(logits: FloatTensor<Self>, key: IntTensor<Self>, stream: u32) -> FloatTensor<Self> {
         composed::noisy::<Self>(logits, key, stream)
     }
 
     /// The index of the first maximum of logits with noise, along `dim`.
-    #[fusion(dtype = burn_core::tensor::DType::I32, shape = composed::with_dim_size(logits, *dim, 1))]
     fn sampled_argmax(
         logits: FloatTensor<Self>,
         key: IntTensor<Self>,
@@ -334,7 +302,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// 1 there, and 0 elsewhere.
-    #[fusion(dtype = logits, shape = logits)]
     fn sampled_one_hot_forward(
         logits: FloatTensor<Self>,
         key: IntTensor<Self>,
@@ -344,7 +311,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The same for a backend without gradients. Autodiff alone overrides it, and looks at the estimator.
-    #[fusion(default)]
     fn sampled_one_hot(
         logits: FloatTensor<Self>,
         key: IntTensor<Self>,
@@ -355,7 +321,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The gradient of an estimator.
-    #[fusion(default)]
     fn sampled_one_hot_backward(
         logits: FloatTensor<Self>,
         key: IntTensor<Self>,
@@ -367,7 +332,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The softmax of logits with noise along `dim`.
-    #[fusion(default)]
     fn gumbel_softmax(
         logits: FloatTensor<Self>,
         key: IntTensor<Self>,
@@ -386,7 +350,6 @@ pub trait ArgmaxOps: Backend {
     /// taken about, the distance of the mean from it, and the covariances. All are in the dtype that sums
     /// run in: a mean or a square in other units, rounded once to half precision, is put together from
     /// them.
-    #[fusion(meta = |heatmaps, covariance, _weighting| composed::spatial_metadata(heatmaps, *covariance))]
     fn spatial_moments_forward(
         heatmaps: FloatTensor<Self>,
         covariance: bool,
@@ -396,7 +359,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The expected `x y z` over each map, and with `covariance` their covariances.
-    #[fusion(meta = |heatmaps, covariance, _weighting| composed::spatial_metadata(heatmaps, *covariance).0)]
     fn spatial_moments(
         heatmaps: FloatTensor<Self>,
         covariance: bool,
@@ -406,7 +368,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The gradient of [`spatial_moments`](ArgmaxOps::spatial_moments).
-    #[fusion(dtype = heatmaps, shape = heatmaps)]
     fn spatial_moments_backward(
         heatmaps: FloatTensor<Self>,
         state: FloatTensor<Self>,
@@ -420,7 +381,6 @@ pub trait ArgmaxOps: Backend {
     /// The divergence of every map `[maps, depth, height, width]` from the product of its lines, in the
     /// dtype that sums run in: `[maps, 1]`. The logarithms of these, `[maps, width + height + depth]` in
     /// the same dtype, are one after the other, x first.
-    #[fusion(dtype = lines, shape = Shape::from([heatmaps[0], 1]))]
     fn divergence(
         heatmaps: FloatTensor<Self>,
         lines: FloatTensor<Self>,
@@ -431,7 +391,6 @@ pub trait ArgmaxOps: Backend {
 
     /// The gradient of [`divergence`](ArgmaxOps::divergence) for the maps. It is NaN throughout a map
     /// whose loss is.
-    #[fusion(dtype = heatmaps, shape = heatmaps)]
     fn divergence_backward(
         heatmaps: FloatTensor<Self>,
         lines: FloatTensor<Self>,
@@ -443,7 +402,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// The same for the logarithms of the lines.
-    #[fusion(dtype = lines, shape = lines)]
     fn divergence_lines_backward(
         heatmaps: FloatTensor<Self>,
         lines: FloatTensor<Self>,
@@ -455,7 +413,6 @@ pub trait ArgmaxOps: Backend {
     }
 
     /// 1 at every maximum along `dim`, 0 elsewhere.
-    #[fusion(dtype = values, shape = values)]
     fn sign_one_hot(values: FloatTensor<Self>, dim: usize) -> FloatTensor<Self> {
         composed::sign_one_hot::<Self>(values, dim)
     }

@@ -127,6 +127,40 @@ macro_rules! checkpointed {
     };
 }
 
+/// What shows that an operator and its arguments come to a server and back: the kernels are tested above.
+macro_rules! over_the_wire {
+    () => {
+        mod gradient {
+            use super::device;
+
+            include_files! {
+                contract in "gradient/contract.rs",
+                every_function in "gradient/every_function.rs",
+                golden in "gradient/golden.rs",
+                layout in "gradient/layout.rs",
+                lines in "gradient/lines.rs",
+                properties in "gradient/properties.rs",
+                sampled in "gradient/sampled.rs",
+                select in "gradient/select.rs",
+                top_k in "gradient/top_k.rs",
+            }
+        }
+    };
+}
+
+#[cfg(feature = "remote")]
+mod remote {
+    use super::Device;
+
+    mod autodiff {
+        fn device() -> Option<super::Device> {
+            burn_argmax_tests::device::remote().map(super::Device::autodiff)
+        }
+
+        over_the_wire!();
+    }
+}
+
 macro_rules! suite {
     ($backend:ident, $feature:literal, [$($extra:tt)*], [$($extra_gradient:tt)*] $(,)?) => {
         #[cfg(feature = $feature)]

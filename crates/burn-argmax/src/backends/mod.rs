@@ -6,7 +6,16 @@ mod cpu;
 mod cubecl;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "_custom-operations")]
+mod fusion;
 #[cfg(feature = "_cpu-kernels")]
 mod host;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+#[cfg(feature = "remote-kernels")]
+mod remote;
+#[cfg(feature = "router")]
+mod router;
+
+#[cfg(feature = "router")]
+pub use router::register_argmax_ops;

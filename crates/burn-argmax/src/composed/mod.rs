@@ -31,11 +31,7 @@ pub use sampled::{
     gumbel_softmax, noisy, sampled_argmax, sampled_one_hot_backward, sampled_one_hot_forward,
 };
 pub use select::{select_backward, select_codebook_backward, select_forward};
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) use soft_argmax::forward_metadata;
 pub use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) use soft_argmax_moments::moments_metadata;
 pub use soft_argmax_moments::{soft_argmax_moments_backward, soft_argmax_moments_forward};
 #[cfg(feature = "_cube-kernels")]
 pub(crate) use soft_argmax_over::over_shared_bins;
@@ -44,16 +40,12 @@ pub use soft_argmax_over::{
 };
 pub use softmax::{softmax, softmax_backward};
 pub(crate) use spatial_moments::outside as outside_of_maps;
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) use spatial_moments::spatial_metadata;
 pub use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
-#[cfg(feature = "_cube-kernels")]
+#[cfg(feature = "_custom-operations")]
 pub(crate) use tensors::accumulator_dtype;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::cast;
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) use tensors::metadata_with_state;
-#[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
+#[cfg(any(feature = "_cpu-kernels", feature = "_custom-operations"))]
 pub(crate) use tensors::with_dim_size;
 pub(crate) use tensors::{accumulator, accumulator_max, expand_dim, sum_dim, widen};
 pub use top_k::{soft_top_k_backward, soft_top_k_forward, top_k};

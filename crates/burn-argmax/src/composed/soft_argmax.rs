@@ -9,27 +9,6 @@ use super::{
 };
 use crate::Weighting;
 
-/// Shapes and dtypes of the result and of the state.
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) fn forward_metadata(
-    logits: &burn_core::backend::fusion::custom::TensorSpec,
-    dim: usize,
-) -> (
-    burn_core::backend::fusion::custom::TensorSpec,
-    burn_core::backend::fusion::custom::TensorSpec,
-) {
-    use super::{accumulator_dtype, with_dim_size};
-    use burn_core::backend::fusion::custom::TensorSpec;
-
-    (
-        TensorSpec::new(with_dim_size(&logits.shape, dim, 1), logits.dtype),
-        TensorSpec::new(
-            with_dim_size(&logits.shape, dim, 4),
-            accumulator_dtype(logits.dtype).into(),
-        ),
-    )
-}
-
 /// The expected index, and the state for the backward pass.
 pub fn soft_argmax_forward<B: Backend>(
     logits: FloatTensor<B>,

@@ -10,31 +10,6 @@ use burn_core::{
 use super::tensors::{cast, widen, with_dim_size};
 use crate::{ArgmaxOps, Weighting, ops::spatial_moments_len};
 
-/// Shapes and dtypes of the moments and of the state of the kernels.
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) fn moments_metadata(
-    logits: &burn_core::backend::fusion::custom::TensorSpec,
-    dim: usize,
-) -> (
-    burn_core::backend::fusion::custom::TensorSpec,
-    burn_core::backend::fusion::custom::TensorSpec,
-) {
-    use super::accumulator_dtype;
-    use crate::ops::{LINE_MOMENTS, LINE_STATE};
-    use burn_core::backend::fusion::custom::TensorSpec;
-
-    (
-        TensorSpec::new(
-            with_dim_size(&logits.shape, dim, LINE_MOMENTS),
-            logits.dtype,
-        ),
-        TensorSpec::new(
-            with_dim_size(&logits.shape, dim, LINE_STATE),
-            accumulator_dtype(logits.dtype).into(),
-        ),
-    )
-}
-
 /// Mean and variance along `dim`, and the state for the backward pass: by the spatial moments of the
 /// backend.
 pub fn soft_argmax_moments_forward<B: Backend + ArgmaxOps>(

@@ -24,32 +24,6 @@ const DIM_OF_AXIS: [usize; AXES] = [3, 2, 1];
 /// Pairs of axes in the order of the covariances.
 const PAIRS: [(usize, usize); 6] = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
 
-/// Shapes and dtypes of the moments and of the state.
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) fn spatial_metadata(
-    heatmaps: &burn_core::backend::fusion::custom::TensorSpec,
-    covariance: bool,
-) -> (
-    burn_core::backend::fusion::custom::TensorSpec,
-    burn_core::backend::fusion::custom::TensorSpec,
-) {
-    use super::accumulator_dtype;
-    use crate::ops::{spatial_moments_len, spatial_state_len};
-    use burn_core::backend::fusion::custom::TensorSpec;
-
-    let lengths = [
-        spatial_moments_len(covariance),
-        spatial_state_len(covariance),
-    ];
-    let [moments, state] = lengths.map(|length| {
-        TensorSpec::new(
-            Shape::from([heatmaps.shape[0], length]),
-            accumulator_dtype(heatmaps.dtype).into(),
-        )
-    });
-    (moments, state)
-}
-
 /// Numbers of the maps, `[maps, 1]`, where they can be broadcast to `[maps, depth, height, width]`.
 fn of_maps<B: Backend>(numbers: FloatTensor<B>) -> FloatTensor<B> {
     let maps = numbers.shape()[0];

@@ -48,22 +48,6 @@ pub(crate) fn with_dim_size(shape: &Shape, dim: usize, size: usize) -> Shape {
 /// The dtype of indices. What a device has by default may be too small for them.
 pub(super) const INDEX: IntDType = IntDType::I32;
 
-/// Shapes and dtypes of something for each score, and of a state of so many numbers a row.
-#[cfg(all(feature = "fusion", feature = "_cube-kernels"))]
-pub(crate) fn metadata_with_state(
-    logits: &burn_core::backend::fusion::custom::TensorSpec,
-    dim: usize,
-    numbers: usize,
-) -> (
-    burn_core::backend::fusion::custom::TensorSpec,
-    burn_core::backend::fusion::custom::TensorSpec,
-) {
-    use burn_core::backend::fusion::custom::TensorSpec;
-
-    let state = with_dim_size(&logits.shape, dim, numbers);
-    (logits.clone(), TensorSpec::new(state, logits.dtype))
-}
-
 /// The device's default dtype for booleans.
 pub(super) fn bool_dtype<B: Backend>(device: &Device<B>) -> BoolDType {
     get_or_init_device_settings::<B>(device).bool_dtype

@@ -27,7 +27,11 @@ pub fn has_kernels(device: &Device) -> bool {
 /// Whether the crate was compiled with an implementation for the device's backend.
 fn is_listed(device: &DispatchDevice) -> bool {
     #[cfg_attr(
-        not(any(feature = "_cpu-kernels", feature = "_cube-kernels")),
+        not(any(
+            feature = "_cpu-kernels",
+            feature = "_cube-kernels",
+            feature = "remote-kernels"
+        )),
         expect(
             unused_variables,
             reason = "without a backend there is none to look for"
@@ -45,6 +49,8 @@ fn is_listed(device: &DispatchDevice) -> bool {
         matches!(device, DispatchDevice::Flex(_)),
         #[cfg(feature = "ndarray")]
         matches!(device, DispatchDevice::NdArray(_)),
+        #[cfg(feature = "remote-kernels")]
+        matches!(device, DispatchDevice::Remote(_)),
     ]
     .contains(&true)
 }
