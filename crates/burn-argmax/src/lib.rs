@@ -48,7 +48,7 @@
 //! [`Noise`].
 //!
 //! [`nn`] has modules, with a beta that may be learnt or a training mode; [`losses`] has those of DSNT and
-//! those of the scores of an index. [`discrete_choices`] says which operator and which estimator when.
+//! those of the scores of an index. [`guide`] says which operator when, and [`discrete_choices`] which estimator.
 //! Users of kornia, dsntnn, entmax and PyTorch find their calls in [`coming_from`].
 //!
 //! # Quick start
@@ -96,6 +96,8 @@ mod custom;
 pub mod discrete_choices {}
 mod estimator;
 mod functions;
+#[doc = include_str!("guide.md")]
+pub mod guide {}
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 mod kernels;
 pub mod losses;

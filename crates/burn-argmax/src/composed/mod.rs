@@ -8,6 +8,8 @@ mod one_hot;
 mod rows;
 mod sampled;
 mod select;
+#[cfg(feature = "autodiff")]
+mod select_backward;
 mod soft_argmax;
 mod soft_argmax_moments;
 mod soft_argmax_over;
@@ -30,7 +32,9 @@ pub(crate) use sampled::words;
 pub use sampled::{
     gumbel_softmax, noisy, sampled_argmax, sampled_one_hot_backward, sampled_one_hot_forward,
 };
-pub use select::{select_backward, select_codebook_backward, select_forward};
+pub use select::select_forward;
+#[cfg(feature = "autodiff")]
+pub use select_backward::{select_backward, select_codebook_backward};
 pub use soft_argmax::{soft_argmax_backward, soft_argmax_forward};
 pub use soft_argmax_moments::{soft_argmax_moments_backward, soft_argmax_moments_forward};
 #[cfg(feature = "_cube-kernels")]
@@ -45,8 +49,14 @@ pub use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
 pub(crate) use tensors::accumulator_dtype;
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
 pub(crate) use tensors::cast;
+#[cfg(any(
+    feature = "_cpu-kernels",
+    feature = "_cube-kernels",
+    feature = "autodiff"
+))]
+pub(crate) use tensors::widen;
 #[cfg(any(feature = "_cpu-kernels", feature = "_custom-operations"))]
 pub(crate) use tensors::with_dim_size;
-pub(crate) use tensors::{accumulator, accumulator_max, expand_dim, sum_dim, widen};
+pub(crate) use tensors::{accumulator, accumulator_max, expand_dim, sum_dim};
 pub use top_k::{soft_top_k_backward, soft_top_k_forward, top_k};
 pub(crate) use window::outside;
