@@ -10,7 +10,7 @@ use burn::{
     },
     tensor::{DType, Device, Tensor, TensorData},
 };
-use burn_argmax::{Estimator, Noise, has_kernels, sampled_one_hot, soft_argmax};
+use burn_argmax::{Estimator, Noise, has_kernels, sampled_argmax, sampled_one_hot, soft_argmax};
 use burn_argmax_tests::{
     data::{uniform, values},
     device,
@@ -111,8 +111,29 @@ fn every_estimator_gives_the_bits_of_the_server() {
             let y = sampled_one_hot(x.clone(), 1, estimator, Noise::Seed(5));
             let up = Tensor::from_data(TensorData::new(uniform(5, 2000), [2, 1000]), device);
             let gradients = (y.clone() * up).sum().backward();
-            [y, x.grad(&gradients).expect("a leaf")].map(|tensor| values(tensor))
+            [y, x.grad(&gradients).expect("a leaf")].map(values)
         });
         assert_eq!(got, want, "{estimator:?}");
     }
+}
+
+#[test]
+fn indices_and_threads() {
+    let remote = device::remote().expect("a server");
+    let data = TensorData::new(uniform(3, 2000), [2, 1000]);
+    let logits = Tensor::<2>::from_data(data.clone(), &remote);
+    let indices = |logits, seed| {
+        let indices = sampled_argmax(logits, 1, Noise::Seed(seed));
+        indices.into_data().iter::<i64>().collect::<Vec<_>>()
+    };
+    let of_threads: Vec<_> = std::thread::scope(|scope| {
+        let threads = [1, 2, 3, 4].map(|seed| {
+            let logits = logits.clone();
+            scope.spawn(move || indices(logits, seed))
+        });
+        threads.map(|thread| thread.join().expect("indices")).into()
+    });
+    let local = Tensor::<2>::from_data(data, &Device::flex());
+    let want: Vec<_> = (1..5).map(|seed| indices(local.clone(), seed)).collect();
+    assert_eq!(of_threads, want);
 }

@@ -69,16 +69,16 @@
 //!
 //! No backend is enabled by default; name the one that Burn itself was given: `ndarray`, `flex`,
 //! `wgpu`, `vulkan`, `webgpu`, `metal`, `cuda`, `rocm` or `cpu`. Each brings the fused kernels for
-//! that backend. `tch` and `remote`, and any backend that Burn has and this crate was not given,
+//! that backend. `tch`, `remote` alone, and any backend that Burn has and this crate was not given,
 //! are served by plain tensor operations with the same results and gradients, except that there the one-hots
 //! and what else is straight-through or sampled pass none on to a score that is NaN or infinite.
-//! [`has_kernels`] tells whether a device has kernels, and where one that could have them has none, a
-//! warning in the `log` names the feature to add.
+//! [`has_kernels`] tells whether a device has kernels, and where one of this machine that could have them has
+//! none, a warning in the `log` names the feature to add.
 //! `autodiff` (on by default) is Burn's feature of that name. Burn's fusion is neither switched on nor has
 //! it to be named here.
 //!
 //! `remote` alone sends plain tensor operations, which any server knows. With `remote-kernels` an operator on
-//! a [remote device](burn_core::tensor::remote) is one operation, which the kernels of the server's backend
+//! a remote device is one operation, which the kernels of the server's backend
 //! run: the server has the feature `router` and that of its backend, and has registered the operators with
 #![cfg_attr(feature = "router", doc = "[`register_argmax_ops`].")]
 #![cfg_attr(not(feature = "router"), doc = "`register_argmax_ops`.")]

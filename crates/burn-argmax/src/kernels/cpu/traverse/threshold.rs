@@ -14,7 +14,7 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
-    plan::{THRESHOLD_BLOCK, THRESHOLD_START, THRESHOLD_STEPS, threshold_tile},
+    plan::{THRESHOLD_BLOCK, THRESHOLD_SHORT, THRESHOLD_START, THRESHOLD_STEPS, threshold_tile},
     share::{filled, share},
     simd::{LANES, filled_up, fold, larger, raise, specialized, vectorized},
 };
@@ -92,7 +92,7 @@ where
 }
 
 /// The least scores that may weigh something, from the maxima and their levels above the thresholds: NaN where
-/// there is none.
+/// there is none. In lanes beyond the last column, all of whose numbers are those of masks, nothing weighs.
 #[inline(always)]
 pub(super) fn least_of<A, O>(max: [A; LANES], levels: [A; LANES], op: O) -> [A; LANES]
 where
@@ -101,7 +101,8 @@ where
 {
     let mut least = [A::ZERO; LANES];
     for lane in 0..LANES {
-        least[lane] = max[lane].sub(op.reach().mul(levels[lane]));
+        let reach = larger(op.reach().mul(levels[lane]), A::ZERO);
+        least[lane] = larger(max[lane].sub(reach), A::ZERO.sub(A::LARGEST));
     }
     least
 }
@@ -204,7 +205,9 @@ where
     let mut peaks = [max];
     let max = fold(max, larger);
     // First among the largest of each lane alone: the fewer weights, the higher the level at which they sum to 1.
-    let level = fall::<A, O, FMA>(&mut peaks, max, 1.0, THRESHOLD_START, op);
+    let is_short = row.chunks.len() < THRESHOLD_SHORT;
+    let steps = if is_short { 0 } else { THRESHOLD_START };
+    let level = fall::<A, O, FMA>(&mut peaks, max, 1.0, steps, op);
     let least = [least_score(max, A::from_f64(level), op); LANES];
 
     let mut count = 0;
