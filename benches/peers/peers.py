@@ -76,17 +76,17 @@ class Ring:
         self.hot = arrays[0]
         self.cold = itertools.cycle(arrays[1:])
 
-    def next(self, temperature):
-        return self.hot if temperature == "hot" else next(self.cold)
+    def next(self, cache):
+        return self.hot if cache == "hot" else next(self.cold)
 
 
-def turn(peer, which, temperature, ring, upstream, samples):
+def turn(peer, which, cache, ring, upstream, samples):
     """Seconds of each sample, after calls that are not timed."""
     # Threads of another library may still spin, waiting for work.
     time.sleep(SETTLE)
     times = []
     for sample in range(-UNTIMED, samples):
-        x = ring.next(temperature)
+        x = ring.next(cache)
         start = time.perf_counter()
         result = peer.run(which, x, upstream)
         end = time.perf_counter()
@@ -122,13 +122,13 @@ def measure(args):
             progress.set_description(case.name)
             # Nobody is always first, and neither are hot inputs.
             shift = round_ % len(all_peers)
-            temperatures = ["hot", "cold"] if round_ % 2 == 0 else ["cold", "hot"]
+            caches = ["hot", "cold"] if round_ % 2 == 0 else ["cold", "hot"]
             for peer in all_peers[shift:] + all_peers[:shift]:
-                for which, temperature in itertools.product(case.passes, temperatures):
+                for which, cache in itertools.product(case.passes, caches):
                     n = peer.library
-                    times = turn(peer, which, temperature, rings[n], upstreams[n], args.samples)
+                    times = turn(peer, which, cache, rings[n], upstreams[n], args.samples)
                     for seconds in times:
-                        yield sample(case, which, peer.name, temperature, round_, 1e3 * seconds)
+                        yield sample(case, which, peer.name, cache, round_, 1e3 * seconds)
             records = ours.run(args.binary, case, args.backend, args.samples, args.threads)
             for which, record in records.items():
                 for name, column in [("ours", "ours_ms"), ("limit", "limit_ms")]:
@@ -157,9 +157,9 @@ def check(case, all_peers, libraries, x, upstream):
                 cases.check(case, peer.name, y, gradient, exact)
 
 
-def sample(case, which, name, temperature, round_, ms):
+def sample(case, which, name, cache, round_, ms):
     return {"op": case.op, "shape": case.shape_name, "pass": which, "who": name,
-            "input": temperature, "round": round_, "ms": ms}
+            "input": cache, "round": round_, "ms": ms}
 
 
 def main():

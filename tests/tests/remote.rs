@@ -10,9 +10,9 @@ use burn::{
     },
     tensor::{DType, Device, Tensor, TensorData},
 };
-use burn_argmax::{Estimator, Noise, has_kernels, sampled_argmax, sampled_one_hot, soft_argmax};
+use burn_argmax::{Noise, has_kernels, sampled_argmax, sampled_one_hot, soft_argmax};
 use burn_argmax_tests::{
-    data::{uniform, values},
+    data::{ESTIMATORS, uniform, values},
     device,
     functions::{Function, OF_LINES, OF_LOSSES, OF_MAPS, Sizes},
 };
@@ -91,20 +91,7 @@ fn a_training_step_sends_one_operation_a_pass() {
 fn every_estimator_gives_the_bits_of_the_server() {
     let remote = device::remote().expect("a server").autodiff();
     let local = Device::flex().autodiff();
-    for estimator in [
-        Estimator::Identity,
-        Estimator::Softmax { beta: 2.0 },
-        Estimator::GumbelSoftmax { beta: 0.5 },
-        Estimator::ReinMax { beta: 1.0 },
-        Estimator::GumbelRao {
-            beta: 1.5,
-            samples: 3,
-        },
-        Estimator::Gapped {
-            beta: 1.0,
-            gap: 0.5,
-        },
-    ] {
+    for estimator in ESTIMATORS {
         let [got, want] = [&remote, &local].map(|device| {
             let data = TensorData::new(uniform(3, 2000), [2, 1000]);
             let x = Tensor::<2>::from_data(data, device).require_grad();

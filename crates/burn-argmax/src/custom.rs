@@ -304,6 +304,12 @@ macro_rules! put {
     };
 }
 
+/// A name, or a tuple of names.
+macro_rules! one_or_all {
+    ($name:ident) => { $name };
+    ($($name:ident),+) => { ($($name),+) };
+}
+
 macro_rules! describe_and_execute {
     ({} $(
         fn $name:ident($($input:ident: $kind:ident),+; $($argument:ident: $type:ty),*)
@@ -322,6 +328,7 @@ macro_rules! describe_and_execute {
             ) -> CustomOpIr {
                 let inputs = [$($input),+];
                 let [$($input),+] = &inputs;
+                // The shapes of the results follow from some of them.
                 let _ = ($($input),+);
                 let outputs = [$($metadata),+];
                 let outputs = outputs.map(|(shape, dtype)| TensorIr::uninit(new_id(), shape, dtype));
@@ -344,8 +351,7 @@ macro_rules! describe_and_execute {
                     };
                     $(let $input = get!(handles, $kind, $input);)+
                     $(let $argument = <$type>::read(&mut scalars);)*
-                    #[allow(unused_parens)]
-                    let ($($output),+) = <B as ArgmaxOps>::$name($($input,)+ $($argument),*);
+                    let one_or_all!($($output),+) = <B as ArgmaxOps>::$name($($input,)+ $($argument),*);
                     let mut outputs = operation.outputs.iter();
                     $(put!(handles, $output_kind, $output, &outputs.next().expect("a result").id);)+
                 })+
@@ -357,31 +363,34 @@ macro_rules! describe_and_execute {
 
 for_each_operation!(describe_and_execute {});
 
-/// The type of a tensor.
+/// The type of a tensor, or of several.
 macro_rules! tensor {
     (Float) => { burn_core::backend::tensor::FloatTensor<Self> };
     (Int) => { burn_core::backend::tensor::IntTensor<Self> };
+    ($($kind:ident),+) => { ($($crate::custom::tensor!($kind)),+) };
 }
 
 /// The methods of a backend whose tensors have a client that records operations.
 macro_rules! record {
     ({ $register:expr } $(
-        fn $name:ident($($input:ident: $kind:ident),+; $($argument:ident: $type:ty),*)
-            -> $($output:ident: $output_kind:ident = $metadata:expr),+;
+        fn $name:ident(
+            $first:ident: $first_kind:ident $(, $input:ident: $kind:ident)*;
+            $($argument:ident: $type:ty),*
+        ) -> $($output:ident: $output_kind:ident = $metadata:expr),+;
     )+) => {$(
-        #[allow(unused_parens)]
         fn $name(
-            $($input: $crate::custom::tensor!($kind),)+
+            $first: $crate::custom::tensor!($first_kind),
+            $($input: $crate::custom::tensor!($kind),)*
             $($argument: $type),*
-        ) -> ($($crate::custom::tensor!($output_kind)),+) {
-            let clients = [$($input.client.clone()),+];
-            let client = &clients[0];
+        ) -> $crate::custom::tensor!($($output_kind),+) {
+            let client = $first.client.clone();
             let operation = $crate::custom::$name(
-                $($input.into_ir(),)+
+                $first.into_ir(),
+                $($input.into_ir(),)*
                 $(&$argument,)*
                 || client.create_empty_handle(),
             );
-            let mut results = $register(client, operation).into_iter();
+            let mut results = $register(&client, operation).into_iter();
             ($($crate::custom::next!(results, $output)),+)
         }
     )+};

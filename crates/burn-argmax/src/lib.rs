@@ -78,8 +78,8 @@
 //! it to be named here.
 //!
 //! `remote` alone sends plain tensor operations, which any server knows. With `remote-kernels` an operator on
-//! a remote device is one operation, which the kernels of the server's backend
-//! run: the server has the feature `router` and that of its backend, and has registered the operators with
+//! a remote device is one operation, which the kernels of the server's backend run. The server then has the
+//! feature `router` and that of its backend, and has registered the operators with
 #![cfg_attr(feature = "router", doc = "[`register_argmax_ops`].")]
 #![cfg_attr(not(feature = "router"), doc = "`register_argmax_ops`.")]
 

@@ -17,7 +17,7 @@ use crate::{ArgmaxOps, custom};
 /// A server whose devices are those of Burn's flex backend (Burn's features are `flex`, `remote-server`,
 /// `remote-websocket` and `extension`):
 ///
-/// ```ignore
+/// ```no_run
 /// use burn::{
 ///     backend::Flex,
 ///     server::{CustomOpRegistry, RemoteServer, WebSocketTransport},
@@ -30,6 +30,7 @@ use crate::{ArgmaxOps, custom};
 /// RemoteServer::new([Device::flex()])
 ///     .with_custom_ops(operators)
 ///     .serve(WebSocketTransport::new(3000))?;
+/// # Ok::<(), burn::server::ServeError>(())
 /// ```
 pub fn register_argmax_ops<B: BackendIr + ArgmaxOps>(registry: &mut CustomOpRegistry<B>) {
     for id in custom::IDS {

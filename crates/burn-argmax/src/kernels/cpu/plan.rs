@@ -65,7 +65,7 @@ pub(crate) const THRESHOLD_STEPS: usize = 50;
 /// Steps to a level to start from.
 pub(crate) const THRESHOLD_START: usize = 3;
 
-/// Vectors of a row up to which all of it is searched at once.
+/// Vectors of a row below which all of it is searched at once.
 pub(crate) const THRESHOLD_SHORT: usize = 8;
 
 /// Vectors of weights that are summed in the accumulator's precision, before they are added to sums in

@@ -21,6 +21,7 @@ mod rows;
 mod threshold;
 mod threshold_columns;
 mod threshold_gradient;
+mod threshold_op;
 mod transposed_rows;
 mod whole_lines;
 mod window;
@@ -41,8 +42,9 @@ pub(super) use peaks::{
 pub(super) use pieces::{Part, parts, pieces, reduce_pieces};
 pub(super) use reduce::reduce;
 pub(super) use reduce_map::reduce_and_map;
-pub(super) use threshold::{THRESHOLD_STATE, ThresholdOp, map_above_threshold};
+pub(super) use threshold::{THRESHOLD_STATE, map_above_threshold};
 pub(super) use threshold_gradient::less_mean_above_threshold;
+pub(super) use threshold_op::ThresholdOp;
 pub(super) use transposed_rows::{Transposer, nan_or_peak_transposed};
 pub(super) use whole_lines::{map_by_line, of_each_line};
 pub(super) use window::{

@@ -11,6 +11,7 @@ use super::{
     narrow_columns::state_of_columns,
     peaks::fill_columns,
     threshold_columns::find_thresholds_of_columns,
+    threshold_op::{ThresholdOp, any, below, least_of, least_score, within_reach},
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
@@ -26,86 +27,8 @@ pub(crate) const THRESHOLD_STATE: usize = 3;
 /// The state of a line.
 pub(super) type State<A> = [A; THRESHOLD_STATE];
 
-/// How weights grow above the threshold.
-pub(crate) trait ThresholdOp<A: Accumulator>: Copy + Sync {
-    /// The weights of scores that are so far below the maxima, which are at these levels above the
-    /// thresholds, and the slopes of the weights; both 0 at and below the threshold.
-    fn weigh<const FMA: bool>(self, below: [A; LANES], levels: [[A; LANES]; 2]) -> [[A; LANES]; 2];
-
-    /// How much the level has to fall, from the sums of the weights and of the slopes.
-    fn step(self, sums: [f64; 2]) -> f64;
-
-    /// What is as far below the maximum weighs nothing, wherever the threshold is.
-    fn reach(self) -> A;
-}
-
 /// The states of lines side by side, which may all be one and the same.
 pub(super) type LaneStates<A> = [[A; LANES]; THRESHOLD_STATE];
-
-/// How far scores are below the maximum of their line: finite but at a mask.
-#[inline(always)]
-pub(super) fn below<A: Accumulator>(scores: [A; LANES], max: [A; LANES]) -> [A; LANES] {
-    // One condition a loop.
-    let mut distances = [A::ZERO; LANES];
-    for lane in 0..LANES {
-        distances[lane] = larger(scores[lane].sub(max[lane]), A::ZERO.sub(A::LARGEST));
-    }
-    for lane in 0..LANES {
-        let is_mask = scores[lane] == A::NEG_INFINITY;
-        distances[lane] = if is_mask {
-            scores[lane]
-        } else {
-            distances[lane]
-        };
-    }
-    distances
-}
-
-/// Whether one of them may weigh something. Those below the least of their lane do not; a NaN may.
-#[inline(always)]
-#[expect(clippy::neg_cmp_op_on_partial_ord, reason = "a NaN is not below")]
-pub(super) fn within_reach<A: Accumulator>(values: [A; LANES], least: [A; LANES]) -> bool {
-    let mut is_near = [false; LANES];
-    for lane in 0..LANES {
-        is_near[lane] = !(values[lane] < least[lane]);
-    }
-    any(is_near)
-}
-
-/// Whether one of them is. A search, which ends at the first, would be made one lane at a time.
-#[inline(always)]
-fn any(lanes: [bool; LANES]) -> bool {
-    let lanes = lanes.map(u32::from);
-    lanes.iter().fold(0, |any, lane| any | lane) != 0
-}
-
-/// The least score that may weigh something where the maximum is at most at this level above the threshold. No
-/// mask does.
-#[inline(always)]
-pub(super) fn least_score<A, O>(max: A, level: A, op: O) -> A
-where
-    A: Accumulator,
-    O: ThresholdOp<A>,
-{
-    let reach = op.reach().mul(level);
-    larger(max.sub(reach), A::ZERO.sub(A::LARGEST))
-}
-
-/// The least scores that may weigh something, from the maxima and their levels above the thresholds: NaN where
-/// there is none. In lanes beyond the last column, all of whose numbers are those of masks, nothing weighs.
-#[inline(always)]
-pub(super) fn least_of<A, O>(max: [A; LANES], levels: [A; LANES], op: O) -> [A; LANES]
-where
-    A: Accumulator,
-    O: ThresholdOp<A>,
-{
-    let mut least = [A::ZERO; LANES];
-    for lane in 0..LANES {
-        let reach = larger(op.reach().mul(levels[lane]), A::ZERO);
-        least[lane] = larger(max[lane].sub(reach), A::ZERO.sub(A::LARGEST));
-    }
-    least
-}
 
 /// The weights of every line, which sum to 1, and the state of every line.
 pub(crate) fn map_above_threshold<A, O>(values: &[A], lines: Lines, op: O) -> (Vec<A>, Vec<A>)

@@ -3,9 +3,8 @@
 use multiversion::target::target_cfg_f;
 
 use super::block::mark_nan;
-use super::threshold::{
-    State, THRESHOLD_STATE, ThresholdOp, in_two, least_score, weigh_live, within_reach,
-};
+use super::threshold::{State, THRESHOLD_STATE, in_two, weigh_live};
+use super::threshold_op::{ThresholdOp, least_score, within_reach};
 use crate::kernels::cpu::{
     Accumulator,
     plan::{THRESHOLD_BLOCK, THRESHOLD_STEPS},

@@ -8,10 +8,8 @@ use multiversion::target::target_cfg_f;
 use super::{
     block::Block,
     narrow_columns::{state_of_columns, state_of_rows},
-    threshold::{
-        LaneStates, State, THRESHOLD_STATE, ThresholdOp, below, in_two, lane_states, lanes,
-        least_of, within_reach,
-    },
+    threshold::{LaneStates, State, THRESHOLD_STATE, in_two, lane_states, lanes},
+    threshold_op::{ThresholdOp, below, least_of, within_reach},
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
