@@ -1,10 +1,10 @@
 use burn::tensor::Device;
 use burn_argmax::{Noise, Surrogate, straight_through_one_hot};
+use examples_common::numbers;
 
 use crate::{
     data::{DOTS, Digit, PIXELS, dots},
     model::{Autoencoder, VARIABLES},
-    numbers::numbers,
 };
 
 /// Draws of a code for each digit.

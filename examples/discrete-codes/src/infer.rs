@@ -1,11 +1,11 @@
 use std::{fs::File, io::Write};
 
 use anyhow::{Context, Result};
+use examples_common::{compiled_backends, device};
 
 use crate::{
     cli::InferArgs,
     data::Digits,
-    device,
     evaluation::{Evaluation, hexadecimal},
     training,
 };
@@ -13,7 +13,7 @@ use crate::{
 /// Prints the code of every test digit.
 pub fn run(args: &InferArgs) -> Result<()> {
     let digits = Digits::load()?.test;
-    let (_, device) = device::open(args.device.device.as_deref())?;
+    let (_, device) = device::open(args.device.device.as_deref(), compiled_backends!())?;
     let model = training::load(&args.model, &device)?;
     let evaluation = Evaluation::new(&model, &digits, &device);
     let output: Box<dyn Write> = match &args.csv {

@@ -4,22 +4,10 @@
 mod choice;
 mod cli;
 mod data;
-#[path = "../../peak-index/src/device.rs"]
-mod device;
 mod evaluation;
 mod infer;
-#[path = "../../peak-index/src/learned.rs"]
-mod learned;
-#[path = "../../peak-index/src/metric.rs"]
-mod metric;
 mod model;
-#[path = "../../peak-index/src/numbers.rs"]
-mod numbers;
-#[path = "../../peak-index/src/output.rs"]
-mod output;
 mod plot;
-#[path = "../../peak-index/src/progress.rs"]
-mod progress;
 mod report;
 mod run;
 mod training;

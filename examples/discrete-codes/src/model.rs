@@ -2,19 +2,18 @@ use burn::{
     nn::{Linear, LinearConfig, Relu},
     prelude::*,
     tensor::activation::{log_sigmoid, log_softmax},
-    train::{InferenceStep, ItemLazy, TrainOutput, TrainStep, metric::Adaptor},
+    train::{InferenceStep, TrainOutput, TrainStep},
 };
 use burn_argmax::{
     Noise,
     nn::{SampledOneHot, SampledOneHotConfig},
     sampled_one_hot,
 };
-use burn_std::ExecutionError;
+use examples_common::Measured;
 
 use crate::{
     choice::Choice,
     data::{DOTS, Dots, PIXELS},
-    metric::Numbers,
 };
 
 /// Variables of a code.
@@ -110,40 +109,24 @@ fn ways(dots: &Tensor<2>) -> Tensor<2> {
         .reshape(dots.dims())
 }
 
-/// The bounds of a batch.
-pub struct Bounds(Tensor<1>);
-
-impl ItemLazy for Bounds {
-    fn sync(self) -> Result<Self, ExecutionError> {
-        self.0.device().flush()?;
-        Ok(Self(self.0.without_autodiff()))
-    }
-}
-
-impl Adaptor<Numbers> for Bounds {
-    fn adapt(&self) -> Numbers {
-        Numbers(self.0.clone().unsqueeze_dim(1))
-    }
-}
-
 impl TrainStep for Autoencoder {
     type Input = Dots;
-    type Output = Bounds;
+    type Output = Measured;
 
-    fn step(&self, Dots(dots): Dots) -> TrainOutput<Bounds> {
+    fn step(&self, Dots(dots): Dots) -> TrainOutput<Measured> {
         let scores = self.encode(dots.clone());
         let code = self.choose.forward(scores.clone());
         let bounds = self.bound_of(dots, scores, code);
-        TrainOutput::new(self, bounds.clone().mean().backward(), Bounds(bounds))
+        TrainOutput::new(self, bounds.clone().mean().backward(), Measured(bounds))
     }
 }
 
 impl InferenceStep for Autoencoder {
     type Input = Dots;
-    type Output = Bounds;
+    type Output = Measured;
 
-    fn step(&self, Dots(dots): Dots) -> Bounds {
-        Bounds(self.bound(dots, Noise::Seed(0)))
+    fn step(&self, Dots(dots): Dots) -> Measured {
+        Measured(self.bound(dots, Noise::Seed(0)))
     }
 }
 

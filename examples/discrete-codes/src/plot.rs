@@ -1,11 +1,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use plotters::{
-    coord::Shift,
-    prelude::*,
-    style::full_palette::{BLUE_700, ORANGE_800},
-};
+use examples_common::plot;
+use plotters::{coord::Shift, prelude::*};
 
 use crate::{
     data::{DOTS, Digit, SIZE},
@@ -50,45 +47,15 @@ impl Plot<'_> {
                 &self.evaluation.reconstructions[index],
             )?;
         }
-        self.curves(&curves)?;
+        plot::curves(
+            &curves,
+            "negative bound, nats",
+            [
+                ("training", self.train_curve),
+                ("validation", self.valid_curve),
+            ],
+        )?;
         root.present()?;
-        Ok(())
-    }
-
-    fn curves<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
-        let bounds = self.train_curve.iter().chain(self.valid_curve).copied();
-        let low = bounds.clone().fold(f64::MAX, f64::min) * 0.95;
-        let high = bounds
-            .fold(f64::MIN, f64::max)
-            .min(2.0 * low)
-            .max(low + 1.0);
-        let mut chart = ChartBuilder::on(area)
-            .caption("negative bound, nats", ("sans-serif", 16))
-            .margin(10)
-            .x_label_area_size(34)
-            .y_label_area_size(60)
-            .build_cartesian_2d(1.0..(self.train_curve.len() as f64).max(1.5), low..high)?;
-        chart
-            .configure_mesh()
-            .x_desc("epoch")
-            .light_line_style(TRANSPARENT)
-            .draw()?;
-        let lines = [
-            ("training", self.train_curve, BLUE_700),
-            ("validation", self.valid_curve, ORANGE_800),
-        ];
-        for (name, curve, color) in lines {
-            let points = curve.iter().enumerate();
-            let points = points.map(|(epoch, &bound)| (epoch as f64 + 1.0, bound.min(high)));
-            chart
-                .draw_series(LineSeries::new(points, color.stroke_width(2)))?
-                .label(name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color));
-        }
-        chart.configure_series_labels().border_style(BLACK).draw()?;
         Ok(())
     }
 }

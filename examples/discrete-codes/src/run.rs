@@ -2,14 +2,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use burn::train::Interrupter;
+use examples_common::{TrainingSettings, compiled_backends, device, output};
 
 use crate::{
     cli::TrainArgs,
     data::Digits,
-    device,
     evaluation::Evaluation,
     model::AutoencoderConfig,
-    output,
     plot::Plot,
     report::{Network, Report},
     training::{self, TrainingConfig},
@@ -21,7 +20,7 @@ const RUNS: &str = "runs/discrete-codes";
 /// Trains a network through each estimator for every seed, and reports on the test part.
 pub fn run(args: &TrainArgs) -> Result<()> {
     let digits = Digits::load()?;
-    let (device_name, device) = device::open(args.device.device.as_deref())?;
+    let (device_name, device) = device::open(args.device.device.as_deref(), compiled_backends!())?;
     let out = output::directory(args.out.as_deref(), Path::new(RUNS))?;
     println!(
         "{} digits to train, {} to validate, {} to test, on {device_name}, into {}",
@@ -49,10 +48,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             if args.estimator[..index].contains(&choice) {
                 continue;
             }
-            let config = TrainingConfig::new(AutoencoderConfig::new(choice))
-                .with_epochs(args.epochs as usize)
-                .with_batch_size(args.batch_size as usize)
+            let settings = TrainingSettings::new(args.epochs as usize, args.batch_size as usize)
                 .with_seed(seed);
+            let config = TrainingConfig::new(AutoencoderConfig::new(choice), settings);
             device.seed(seed);
             let untrained = Evaluation::new(&config.model.init(&device), &digits.test, &device);
             let directory = out.join(format!("seed-{seed}")).join(choice.name());

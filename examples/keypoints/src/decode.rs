@@ -2,11 +2,11 @@
 
 use burn::tensor::Tensor;
 use burn_argmax::{Coordinates, spatial_soft_argmax};
+use examples_common::numbers;
 
 use crate::{
     data::{CORNERS, SIZE},
     method::Method,
-    numbers::numbers,
 };
 
 /// How positions are read from heatmaps.

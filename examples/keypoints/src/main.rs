@@ -4,14 +4,8 @@
 mod cli;
 mod data;
 mod decode;
-#[path = "../../peak-index/src/device.rs"]
-mod device;
 mod method;
 mod model;
-#[path = "../../peak-index/src/numbers.rs"]
-mod numbers;
-#[path = "../../peak-index/src/output.rs"]
-mod output;
 mod plot;
 mod report;
 mod run;

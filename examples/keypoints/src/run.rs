@@ -1,14 +1,13 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use examples_common::{compiled_backends, device, output};
 
 use crate::{
     cli::Cli,
     data::examples,
     decode::{Corners, Decoding},
-    device,
     method::Method,
-    output,
     plot::Plot,
     report::{Outcome, table},
     train::{Trained, find, train},
@@ -21,7 +20,7 @@ const TEST_STREAM: u64 = 1 << 32;
 
 /// Trains both methods for every seed and reports.
 pub fn run(cli: &Cli) -> Result<()> {
-    let (name, device) = device::open(cli.device.as_deref())?;
+    let (name, device) = device::open(cli.device.as_deref(), compiled_backends!())?;
     let out = output::directory(cli.out.as_deref(), Path::new(RUNS))?;
     println!(
         "{} training and {} test images, on {name}, into {}",

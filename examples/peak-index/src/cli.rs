@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use serde::{Deserialize, Serialize};
 
 use crate::op::Op;
 
@@ -20,9 +21,13 @@ pub enum Command {
     Train(TrainArgs),
     /// Load a trained model and print predicted against annotated indices.
     Infer(InferArgs),
+    /// Let other machines train on a device of this one.
+    #[cfg(feature = "remote")]
+    Serve(ServeArgs),
 }
 
-#[derive(Args, Debug)]
+/// What is saved with a run is what another needs to go on with it.
+#[derive(Args, Clone, Debug, Deserialize, Serialize)]
 pub struct TrainArgs {
     /// A WFDB record with annotations, as PATH/100 (default: synthetic traces).
     #[arg(long, value_name = "PATH")]
@@ -42,11 +47,23 @@ pub struct TrainArgs {
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Op::Soft, Op::StraightThrough, Op::Sign])]
     pub op: Vec<Op>,
     #[command(flatten)]
+    #[serde(skip)]
     pub device: DeviceArgs,
+    /// Train on so many devices at once: the one that was chosen, so many times.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub devices: u32,
+    /// Train on the devices of these servers at once, each a `peak-index serve`.
+    #[cfg(feature = "remote")]
+    #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with_all = ["device", "devices"])]
+    #[serde(default)]
+    pub remote: Vec<String>,
     /// Passes over the training part.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
     pub epochs: u32,
-    /// Windows in a step.
+    /// Stop after so many epochs without a better one on the validation part, and keep the best network.
+    #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub patience: Option<u32>,
+    /// Windows in a step, on each device.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     pub batch_size: u32,
     /// Channels of the network's hidden layers.
@@ -57,7 +74,18 @@ pub struct TrainArgs {
     pub seed: u64,
     /// A new directory for models, checkpoints, report and plot (default: the next of runs/1, 2, …).
     #[arg(long, value_name = "DIR")]
+    #[serde(skip)]
     pub out: Option<PathBuf>,
+    /// Go on with the run in this directory, which was interrupted, with its settings.
+    #[arg(long, value_name = "DIR", conflicts_with_all = [
+        "record", "lead", "noise_db", "op", "devices", "epochs", "patience", "batch_size", "channels", "seed", "out",
+    ])]
+    #[serde(skip)]
+    pub resume: Option<PathBuf>,
+    /// Go on from the checkpoint of this epoch (default: the last).
+    #[arg(long, value_name = "N", requires = "resume")]
+    #[serde(skip)]
+    pub epoch: Option<usize>,
 }
 
 #[derive(Args, Debug)]
@@ -78,7 +106,18 @@ pub struct InferArgs {
     pub device: DeviceArgs,
 }
 
+#[cfg(feature = "remote")]
 #[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Where to listen. There is no encryption and no password: an address that others reach is for networks of
+    /// one's own.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
+    pub addr: std::net::SocketAddr,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[derive(Args, Clone, Debug, Default)]
 pub struct DeviceArgs {
     /// The backend to run on (default: BURN_DEVICE, else the first compiled in).
     #[arg(long, value_name = "NAME")]

@@ -1,11 +1,11 @@
 use std::{fs::File, io::Write, sync::Arc};
 
 use anyhow::{Context, Result};
+use examples_common::{compiled_backends, device};
 
 use crate::{
     cli::InferArgs,
     data::{Source, Split},
-    device,
     evaluation::Predictions,
     training,
 };
@@ -16,7 +16,7 @@ const BATCH: usize = 64;
 /// Predicts the peak of every beat that a window holds alone.
 pub fn run(args: &InferArgs) -> Result<()> {
     let source = Arc::new(Source::record(&args.record, args.lead, None, 0)?);
-    let (_, device) = device::open(args.device.device.as_deref())?;
+    let (_, device) = device::open(args.device.device.as_deref(), compiled_backends!())?;
     let model = training::load(&args.model, &device)?;
     let parts = Split::ALL.map(|split| {
         let predictions = Predictions::of_model(&model, &source, split, BATCH, &device);

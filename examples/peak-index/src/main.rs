@@ -2,18 +2,16 @@
 
 mod cli;
 mod data;
-mod device;
+mod devices;
 mod evaluation;
 mod infer;
-mod learned;
-mod metric;
 mod model;
 mod op;
-mod output;
 mod plot;
-mod progress;
 mod report;
 mod run;
+#[cfg(feature = "remote")]
+mod serve;
 mod training;
 
 use std::process::ExitCode;
@@ -27,6 +25,8 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Train(args)) => run::run(&args),
         Some(Command::Infer(args)) => infer::run(&args),
+        #[cfg(feature = "remote")]
+        Some(Command::Serve(args)) => serve::run(&args),
         None => run::run(&cli.train),
     };
     match result {

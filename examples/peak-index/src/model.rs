@@ -6,10 +6,12 @@ use burn::{
         loss::{HuberLossConfig, Reduction},
     },
     prelude::*,
-    train::{InferenceStep, RegressionOutput, TrainOutput, TrainStep, metric::Adaptor},
+    train::{InferenceStep, TrainOutput, TrainStep},
 };
 
-use crate::{data::PeakBatch, metric::Numbers, op::Op};
+use examples_common::Measured;
+
+use crate::{data::PeakBatch, op::Op};
 
 /// The samples to a position of the coarse layers, which makes them as many times cheaper.
 const STRIDE: usize = 4;
@@ -99,40 +101,31 @@ impl PeakNet {
         self.op.index(coarse + fine)
     }
 
-    fn regress(&self, batch: PeakBatch) -> RegressionOutput {
-        let output = self.forward(batch.traces);
-        // The only loss: how far the predicted index is from the true one, in samples.
-        let loss = HuberLossConfig::new(1.0).init().forward(
-            output.clone(),
-            batch.peaks.clone(),
-            Reduction::Mean,
-        );
-        RegressionOutput::new(loss, output, batch.peaks)
+    /// The only loss: how far the predicted index is from the true one, in samples; and the errors.
+    fn regress(&self, batch: PeakBatch) -> (Tensor<1>, Measured) {
+        let predicted = self.forward(batch.traces);
+        let errors = (predicted.clone() - batch.peaks.clone()).abs().detach();
+        let huber = HuberLossConfig::new(1.0).init();
+        let loss = huber.forward(predicted, batch.peaks, Reduction::Mean);
+        (loss, Measured(errors.squeeze_dim(1)))
     }
 }
 
 impl TrainStep for PeakNet {
     type Input = PeakBatch;
-    type Output = RegressionOutput;
+    type Output = Measured;
 
-    fn step(&self, batch: PeakBatch) -> TrainOutput<RegressionOutput> {
-        let output = self.regress(batch);
-        TrainOutput::new(self, output.loss.backward(), output)
+    fn step(&self, batch: PeakBatch) -> TrainOutput<Measured> {
+        let (loss, errors) = self.regress(batch);
+        TrainOutput::new(self, loss.backward(), errors)
     }
 }
 
 impl InferenceStep for PeakNet {
     type Input = PeakBatch;
-    type Output = RegressionOutput;
+    type Output = Measured;
 
-    fn step(&self, batch: PeakBatch) -> RegressionOutput {
-        self.regress(batch)
-    }
-}
-
-impl Adaptor<Numbers> for RegressionOutput {
-    /// The absolute errors.
-    fn adapt(&self) -> Numbers {
-        Numbers((self.output.clone() - self.targets.clone()).abs())
+    fn step(&self, batch: PeakBatch) -> Measured {
+        self.regress(batch).1
     }
 }

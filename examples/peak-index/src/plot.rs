@@ -1,16 +1,19 @@
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use anyhow::Result;
+use examples_common::plot;
 use plotters::{
     coord::Shift,
     prelude::*,
     style::full_palette::{BLUE_700, GREY_600, ORANGE_800},
 };
 
-use crate::evaluation::Predictions;
+use crate::{data::Window, evaluation::Predictions};
 
 /// Traces shown.
 const TRACES: usize = 6;
+/// Samples on each side of a peak that is shown closely.
+const CLOSE: f32 = 10.0;
 /// Errors past this many samples fall into the outermost bars of the histogram.
 const HISTOGRAM: i32 = 10;
 
@@ -24,23 +27,29 @@ pub struct Plot<'a> {
 }
 
 impl Plot<'_> {
-    /// Test traces with true and predicted peak, the histogram of the errors and the learning
+    /// Test traces with true (circle) and predicted peak (cross), the histogram of the errors and the learning
     /// curve, as an SVG.
     pub fn save(&self, path: &Path) -> Result<()> {
         let root = SVGBackend::new(path, (1200, 860)).into_drawing_area();
         root.fill(&WHITE)?;
-        let root = root.titled(&self.title, ("sans-serif", 22))?;
+        let title = format!("{}: true peak (circle) and predicted (cross)", self.title);
+        let root = root.titled(&title, ("sans-serif", 22))?;
         let (traces, charts) = root.split_vertically(470);
         for (index, area) in traces.split_evenly((2, 3)).iter().enumerate().take(TRACES) {
             self.trace(area, index)?;
         }
         let (histogram, curve) = charts.split_horizontally(600);
         self.histogram(&histogram)?;
-        self.curve(&curve)?;
+        plot::curves(
+            &curve,
+            "mean |error|, samples",
+            [("train", self.train_curve), ("valid", self.valid_curve)],
+        )?;
         root.present()?;
         Ok(())
     }
 
+    /// A test window, whole and about its peak.
     fn trace<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, index: usize) -> Result<()>
     where
         DB::ErrorType: 'static,
@@ -48,44 +57,17 @@ impl Plot<'_> {
         // Spread over the test part.
         let index = index * self.network.windows.len() / TRACES;
         let window = &self.network.windows[index];
-        let (low, high) = range(&window.trace);
-        let margin = 0.12 * (high - low);
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .x_label_area_size(24)
-            .y_label_area_size(44)
-            .build_cartesian_2d(
-                0f32..window.trace.len() as f32 - 1.0,
-                low - margin..high + margin,
-            )?;
-        chart
-            .configure_mesh()
-            .disable_mesh()
-            .x_labels(5)
-            .y_labels(4)
-            .draw()?;
-        chart.draw_series(LineSeries::new(
-            window.trace.iter().enumerate().map(|(i, &v)| (i as f32, v)),
-            GREY_600,
-        ))?;
         let predicted = self.network.predicted[index];
-        let mark = |x: f32, style: ShapeStyle| {
-            PathElement::new(vec![(x, low - margin), (x, high + margin)], style)
-        };
-        chart
-            .draw_series([mark(window.peak, ORANGE_800.stroke_width(4))])?
-            .label(format!("true {:.1}", window.peak))
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], ORANGE_800.stroke_width(4)));
-        chart
-            .draw_series([mark(predicted, BLUE_700.stroke_width(1))])?
-            .label(format!("predicted {predicted:.1}"))
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 14, y)], BLUE_700));
-        let position = if window.peak > window.trace.len() as f32 / 2.0 {
-            SeriesLabelPosition::UpperLeft
-        } else {
-            SeriesLabelPosition::UpperRight
-        };
-        legend(&mut chart, position)
+        let caption = format!("true {:.1}, predicted {predicted:.1}", window.peak);
+        let area = area.titled(&caption, ("sans-serif", 15))?;
+        let (whole, close) = area.split_horizontally(area.relative_to_width(0.62));
+        let last = window.trace.len() as f32 - 1.0;
+        let (from, to) = (
+            (window.peak - CLOSE).max(0.0),
+            (window.peak + CLOSE).min(last),
+        );
+        view(&whole, window, predicted, 0.0..last)?;
+        view(&close, window, predicted, from..to)
     }
 
     fn histogram<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<()>
@@ -105,6 +87,7 @@ impl Plot<'_> {
         chart
             .configure_mesh()
             .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
             .x_desc("predicted - true, samples (the outer bars hold all beyond)")
             .y_desc("share of test windows, %")
             .draw()?;
@@ -122,64 +105,49 @@ impl Plot<'_> {
                     Rectangle::new([(x, y - 5), (x + 14, y + 5)], color.filled())
                 });
         }
-        legend(&mut chart, SeriesLabelPosition::UpperRight)
-    }
-
-    fn curve<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<()>
-    where
-        DB::ErrorType: 'static,
-    {
-        let all = || self.train_curve.iter().chain(self.valid_curve).copied();
-        let low = all().fold(f64::INFINITY, f64::min) * 0.8;
-        let high = all().fold(0.0, f64::max) * 1.25;
-        let mut chart = ChartBuilder::on(area)
-            .margin(10)
-            .x_label_area_size(40)
-            .y_label_area_size(56)
-            .build_cartesian_2d(
-                0.5..self.train_curve.len() as f64 + 0.5,
-                (low..high).log_scale(),
-            )?;
-        chart
-            .configure_mesh()
-            .x_desc("epoch")
-            .y_desc("mean |error|, samples")
-            .x_label_formatter(&|epoch| format!("{epoch:.0}"))
-            .y_label_formatter(&|error| format!("{error:.2}"))
-            .draw()?;
-        for (curve, color, name) in [
-            (self.train_curve, GREY_600, "train"),
-            (self.valid_curve, BLUE_700, "valid"),
-        ] {
-            let points = curve
-                .iter()
-                .enumerate()
-                .map(|(epoch, &error)| (epoch as f64 + 1.0, error));
-            chart
-                .draw_series(LineSeries::new(points, color.stroke_width(2)).point_size(3))?
-                .label(name)
-                .legend(move |(x, y)| {
-                    PathElement::new([(x, y), (x + 14, y)], color.stroke_width(2))
-                });
-        }
-        legend(&mut chart, SeriesLabelPosition::UpperRight)
+        plot::legend(&mut chart, SeriesLabelPosition::UpperRight)
     }
 }
 
-fn legend<'a, DB, CT>(
-    chart: &mut ChartContext<'a, DB, CT>,
-    position: SeriesLabelPosition,
+/// A part of a trace, with the true and the predicted peak on it.
+fn view<DB: DrawingBackend>(
+    area: &DrawingArea<DB, Shift>,
+    window: &Window,
+    predicted: f32,
+    samples: Range<f32>,
 ) -> Result<()>
 where
-    DB: DrawingBackend + 'a,
     DB::ErrorType: 'static,
-    CT: plotters::coord::CoordTranslate,
 {
+    let shown = samples.start.ceil() as usize..=samples.end as usize;
+    let (low, high) = range(&window.trace[shown.clone()]);
+    let margin = 0.12 * (high - low).max(f32::MIN_POSITIVE);
+    let mut chart = ChartBuilder::on(area)
+        .margin(6)
+        .x_label_area_size(22)
+        .y_label_area_size(40)
+        .build_cartesian_2d(samples.clone(), low - margin..high + margin)?;
     chart
-        .configure_series_labels()
-        .position(position)
-        .background_style(WHITE.mix(0.85))
+        .configure_mesh()
+        .disable_mesh()
+        .x_labels(4)
+        .x_label_formatter(&|sample| format!("{sample:.0}"))
+        .y_labels(4)
         .draw()?;
+    let trace = shown.map(|sample| (sample as f32, window.trace[sample]));
+    chart.draw_series(LineSeries::new(trace, GREY_600))?;
+
+    let level = |at: f32| {
+        let (before, part) = (at.max(0.0) as usize, at.max(0.0).fract());
+        let last = window.trace.len() - 1;
+        let [before, after] = [before, before + 1].map(|at| window.trace[at.min(last)]);
+        before + part * (after - before)
+    };
+    let at = |sample: f32| (sample, level(sample));
+    chart.draw_series([Circle::new(at(window.peak), 7, ORANGE_800.stroke_width(2))])?;
+    if samples.contains(&predicted) {
+        chart.draw_series([Cross::new(at(predicted), 4, BLUE_700.stroke_width(2))])?;
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use crate::{evaluation::Errors, op::Op};
 pub struct Report {
     pub data: String,
     pub windows: String,
-    pub device: &'static str,
+    pub device: String,
     pub seed: u64,
     pub raw_argmax: Errors,
     pub networks: Vec<Network>,

@@ -1,69 +1,141 @@
-use std::{path::Path, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use anyhow::{Context, Result};
-use burn::train::Interrupter;
+use anyhow::{Context, Result, ensure};
+use burn::{tensor::Device, train::Interrupter};
+use examples_common::{Trained, TrainingSettings, checkpoint, curves, output};
 
 use crate::{
     cli::TrainArgs,
     data::{Source, Split},
-    device,
+    devices::Devices,
     evaluation::Predictions,
-    model::PeakNetConfig,
-    output,
+    model::{PeakNet, PeakNetConfig},
+    op::Op,
     plot::Plot,
     report::{Network, Report},
-    training::{self, TrainingConfig},
+    training::{self, INDEX_ERROR, TrainingConfig},
 };
 
 /// Where runs go when no directory is named.
 const RUNS: &str = "runs";
+/// The arguments of a run, in its directory.
+const ARGUMENTS: &str = "run.json";
 
 /// Trains a network for each operator and reports on the test part.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let source = Arc::new(match &args.record {
+    match &args.resume {
+        Some(directory) => go_on(args, directory),
+        None => begin(args),
+    }
+}
+
+fn begin(args: &TrainArgs) -> Result<()> {
+    let mut args = args.clone();
+    if let Some(record) = &mut args.record {
+        // The run may be gone on with from elsewhere.
+        *record = std::path::absolute(&record).context("cannot tell where the record is")?;
+    }
+    let mut ops: Vec<Op> = Vec::new();
+    for op in args.op {
+        if !ops.contains(&op) {
+            ops.push(op);
+        }
+    }
+    args.op = ops;
+    let source = source(&args)?;
+    let devices = Devices::open(&args, &args.device)?;
+    let out = output::directory(args.out.as_deref(), Path::new(RUNS))?;
+    let path = out.join(ARGUMENTS);
+    fs::write(&path, serde_json::to_string_pretty(&args)?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    train(&args, source, devices, out, None)
+}
+
+fn go_on(now: &TrainArgs, directory: &Path) -> Result<()> {
+    let path = directory.join(ARGUMENTS);
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("no run to go on with: cannot read {}", path.display()))?;
+    let args: TrainArgs = serde_json::from_str(&text)
+        .with_context(|| format!("{} has not the arguments of a run", path.display()))?;
+    let unfinished = args
+        .op
+        .iter()
+        .any(|op| !is_trained(&directory.join(op.name())));
+    ensure!(
+        unfinished,
+        "the run in {} is complete; nothing is left to train",
+        directory.display()
+    );
+    let source = source(&args)?;
+    let devices = Devices::open(&args, &now.device)?;
+    train(&args, source, devices, directory.to_path_buf(), now.epoch)
+}
+
+fn source(args: &TrainArgs) -> Result<Arc<Source>> {
+    Ok(Arc::new(match &args.record {
         Some(path) => Source::record(path, args.lead, args.noise_db, args.seed)?,
         None => Source::synthetic(args.seed),
-    });
-    let (device_name, device) = device::open(args.device.device.as_deref())?;
-    let out = output::directory(args.out.as_deref(), Path::new(RUNS))?;
+    }))
+}
+
+fn is_trained(directory: &Path) -> bool {
+    directory.join("model.bpk").exists()
+}
+
+/// Trains what is not trained yet; the network that was begun goes on from its last checkpoint, or from that of
+/// `epoch`.
+fn train(
+    args: &TrainArgs,
+    source: Arc<Source>,
+    Devices { name, devices }: Devices,
+    out: PathBuf,
+    mut epoch: Option<usize>,
+) -> Result<()> {
     println!(
-        "{} ({}), on {device_name}, into {}",
+        "{} ({}), on {name}, into {}",
         source.name(),
         source.counts(),
         out.display()
     );
-
     let interrupter = Interrupter::new();
     let on_signal = interrupter.clone();
     ctrlc::set_handler(move || on_signal.stop(Some("ctrl-C")))
         .context("cannot listen for ctrl-C")?;
 
-    let batch_size = args.batch_size as usize;
+    let settings = TrainingSettings::new(args.epochs as usize, args.batch_size as usize)
+        .with_seed(args.seed)
+        .with_patience(args.patience.map(|epochs| epochs as usize));
+    let device = devices.first().context("no device to train on")?;
     let raw_argmax = Predictions::of_raw_argmax(&source, Split::Test);
     let mut report = Report {
         data: source.name().to_string(),
         windows: source.counts(),
-        device: device_name,
+        device: name,
         seed: args.seed,
         raw_argmax: raw_argmax.errors(),
         networks: Vec::new(),
     };
-    for (index, &op) in args.op.iter().enumerate() {
-        if args.op[..index].contains(&op) {
-            continue;
-        }
+    for &op in &args.op {
         let model = PeakNetConfig::new(op).with_channels(args.channels as usize);
-        let config = TrainingConfig::new(model)
-            .with_epochs(args.epochs as usize)
-            .with_batch_size(batch_size)
-            .with_seed(args.seed);
-        let predict =
-            |model: &_| Predictions::of_model(model, &source, Split::Test, batch_size, &device);
+        let config = TrainingConfig::new(model, settings.clone());
+        let predict = |model: &_| {
+            Predictions::of_model(model, &source, Split::Test, settings.batch_size, device)
+        };
 
         device.seed(args.seed);
-        let untrained = predict(&config.model.init(&device)).errors();
+        let untrained = predict(&config.model.init(device)).errors();
         let directory = out.join(op.name());
-        let trained = training::train(&config, &source, &directory, &device, &interrupter)?;
+        let trained = if is_trained(&directory) {
+            finished(&directory, device)?
+        } else {
+            let last = checkpoint::epochs(&directory).last().copied();
+            let resume = epoch.take().or(last);
+            training::train(&config, &source, &directory, &devices, &interrupter, resume)?
+        };
         let predictions = predict(&trained.model);
         Plot {
             title: format!("{}, --op {}", source.name(), op.name()),
@@ -87,4 +159,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
     println!("Models, plots and report are in {}", out.display());
     Ok(())
+}
+
+/// A network that was trained before the interruption.
+fn finished(directory: &Path, device: &Device) -> Result<Trained<PeakNet>> {
+    let [train_curve, valid_curve] = curves(directory, INDEX_ERROR)?;
+    Ok(Trained {
+        model: training::load(directory, device)?,
+        train_curve,
+        valid_curve,
+    })
 }

@@ -1,23 +1,19 @@
-use std::{
-    path::Path,
-    sync::{Arc, Mutex},
-};
+use std::{path::Path, sync::Arc};
 
-use anyhow::{Context, Result, anyhow};
-use burn::{
-    data::dataloader::{DataLoader, DataLoaderBuilder},
-    lr_scheduler::cosine::CosineAnnealingLrSchedulerConfig,
-    optim::AdamConfig,
-    prelude::*,
-    train::{Interrupter, Learner, SupervisedTraining, metric::LossMetric},
-};
+use anyhow::{Context, Result};
+use burn::{optim::AdamConfig, prelude::*, train::Interrupter};
+use examples_common::{Measure, Trained, Training, TrainingSettings};
 
 use crate::{
-    data::{PeakBatch, PeakBatcher, PeakDataset, Source, Split},
-    learned::learned,
-    metric::{Curve, Recorded},
+    data::{PeakBatcher, PeakDataset, Source, Split},
     model::{PeakNet, PeakNetConfig},
-    progress::Progress,
+};
+
+/// What is measured of a window.
+pub const INDEX_ERROR: Measure = Measure {
+    name: "Index error",
+    unit: "samples",
+    phrase: "mean absolute error",
 };
 
 /// Everything that a training run depends on, besides its data.
@@ -25,89 +21,41 @@ use crate::{
 pub struct TrainingConfig {
     /// The network.
     pub model: PeakNetConfig,
-    /// Passes over the training part.
-    #[config(default = 8)]
-    pub epochs: usize,
-    /// Windows in a step.
-    #[config(default = 32)]
-    pub batch_size: usize,
-    /// Seed of the weights, of the data and of its order.
-    #[config(default = 0)]
-    pub seed: u64,
-    /// The learning rate at the start; it falls to 0 by a half cosine.
-    #[config(default = 3e-3)]
-    pub learning_rate: f64,
+    /// How it is trained.
+    pub settings: TrainingSettings,
 }
 
-/// A trained network and the mean absolute errors on the way, in samples.
-pub struct Trained {
-    pub model: PeakNet,
-    pub train_curve: Vec<f64>,
-    pub valid_curve: Vec<f64>,
-}
-
-/// Trains in `directory`, which gets the metrics, the checkpoints, the configuration and, at the
-/// end, the model.
+/// Trains in `directory`, which gets everything that belongs to the network; goes on from the checkpoint of epoch
+/// `resume` where there is one.
 pub fn train(
     config: &TrainingConfig,
     source: &Arc<Source>,
     directory: &Path,
-    device: &Device,
+    devices: &[Device],
     interrupter: &Interrupter,
-) -> Result<Trained> {
+    resume: Option<usize>,
+) -> Result<Trained<PeakNet>> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot create {}", directory.display()))?;
     config
         .save(directory.join("config.json"))
         .context("cannot save the configuration")?;
-
-    let device = device.clone().autodiff();
-    device.seed(config.seed);
-    let loader = |dataset| -> Arc<dyn DataLoader<PeakBatch>> {
-        DataLoaderBuilder::new(PeakBatcher)
-            .batch_size(config.batch_size)
-            .shuffle(config.seed)
-            .set_device(device.clone())
-            .build::<PeakDataset>(dataset)
-    };
-    let steps = source.peaks(Split::Train).div_ceil(config.batch_size);
-    let schedule =
-        CosineAnnealingLrSchedulerConfig::new(config.learning_rate, steps * config.epochs)
-            .init()
-            .map_err(|error| anyhow!(error))?;
-    let learner = Learner::new(
-        config.model.init(&device),
-        AdamConfig::new().init(),
-        schedule,
-    );
-
-    let curves: [Curve; 2] = [(); 2].map(|()| Arc::new(Mutex::new(Vec::new())));
-    let error = |curve| Recorded::new("Index error", "samples", curve, interrupter);
-    let progress = Progress::new(config.model.op.name(), "mean absolute error", &curves);
-    let result = SupervisedTraining::new(
+    let training = Training {
         directory,
-        loader(PeakDataset::drawn_anew(source.clone(), Split::Train)),
-        loader(PeakDataset::fixed(source.clone(), Split::Valid)),
+        label: config.model.op.name(),
+        measure: INDEX_ERROR,
+        settings: &config.settings,
+        optimizer: AdamConfig::new(),
+        devices,
+        interrupter,
+        resume,
+    };
+    training.run(
+        |device| config.model.init(device),
+        PeakBatcher,
+        PeakDataset::drawn_anew(source.clone(), Split::Train, resume.unwrap_or(0)),
+        PeakDataset::fixed(source.clone(), Split::Valid),
     )
-    .metric_train_numeric(LossMetric::new())
-    .metric_valid_numeric(LossMetric::new())
-    .metric_train_numeric(error(&curves[0]))
-    .metric_valid_numeric(error(&curves[1]))
-    .with_default_checkpointers()
-    .with_application_logger(None)
-    .with_interrupter(interrupter.clone())
-    .renderer(Box::new(progress))
-    .num_epochs(config.epochs)
-    .launch(learner);
-
-    let model = learned(result, directory)?;
-    let [train_curve, valid_curve] =
-        curves.map(|curve| curve.lock().expect("no holder panics").clone());
-    Ok(Trained {
-        model,
-        train_curve,
-        valid_curve,
-    })
 }
 
 /// Loads a network that [`train`] has saved.
@@ -129,9 +77,8 @@ mod tests {
 
     #[test]
     fn a_configuration_comes_back_equal() {
-        let config = TrainingConfig::new(PeakNetConfig::new(Op::StraightThrough))
-            .with_epochs(3)
-            .with_seed(5);
+        let settings = TrainingSettings::new(3, 32).with_patience(Some(2));
+        let config = TrainingConfig::new(PeakNetConfig::new(Op::StraightThrough), settings);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.json");
         config.save(&path).unwrap();

@@ -8,11 +8,11 @@ use serde_json::Value;
 use support::{BEATS, beat, peak_index, stderr, write_record};
 
 /// A network so small that a build without optimisation trains it in seconds.
-const CHANNELS: &str = "4";
+const SMALL: [&str; 5] = ["train", "--channels", "4", "--batch-size", "8"];
 
 fn train(record: &Path, out: &Path, arguments: &[&str]) -> Value {
     let output = peak_index()
-        .args(["train", "--channels", CHANNELS, "--batch-size", "8"])
+        .args(SMALL)
         .args(arguments)
         .arg("--record")
         .arg(record)
@@ -146,45 +146,36 @@ fn a_loss_that_is_no_number_stops_the_run() {
     assert!(!out.join("soft/model.bpk").exists());
 }
 
+/// Starts a run and interrupts it by ctrl-C as soon as the epoch has its checkpoint; gives what it printed.
 #[cfg(unix)]
-#[test]
-fn an_interrupt_keeps_the_last_checkpoint() {
+fn interrupted(record: &Path, out: &Path, arguments: &[&str], epoch: usize) -> String {
     use std::{
         process::{Command, Stdio},
         time::{Duration, Instant},
     };
 
-    let directory = tempfile::tempdir().unwrap();
-    let record = write_record(directory.path(), "made");
-    let out = directory.path().join("run");
     let child = peak_index()
-        .args(["--op", "soft", "--epochs", "100000", "--channels", CHANNELS])
+        .args(SMALL)
+        .args(arguments)
         .arg("--record")
-        .arg(&record)
+        .arg(record)
         .arg("--out")
-        .arg(&out)
+        .arg(out)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-
-    let checkpoints = out.join("soft/checkpoint");
-    let saved = || {
-        std::fs::read_dir(&checkpoints).is_ok_and(|files| {
-            files.flatten().any(|file| {
-                file.file_name()
-                    .to_string_lossy()
-                    .starts_with("scheduler-2")
-            })
-        })
-    };
+    let op = arguments[1];
+    let saved = out
+        .join(op)
+        .join(format!("checkpoint/scheduler-{epoch}.bpk"));
     let started = Instant::now();
-    while !saved() {
+    while !saved.exists() {
         assert!(
             started.elapsed() < Duration::from_secs(300),
             "no checkpoint"
         );
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(5));
     }
     let sent = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
@@ -192,15 +183,108 @@ fn an_interrupt_keeps_the_last_checkpoint() {
         .unwrap();
     assert!(sent.success());
     let output = child.wait_with_output().unwrap();
-
-    assert_eq!(output.status.code(), Some(1));
     let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(!out.join(op).join("model.bpk").exists());
+    message
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_weights() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = write_record(directory.path(), "made");
+    // The second draws while training.
+    for op in ["soft", "gumbel-softmax"] {
+        let arguments = ["--op", op, "--epochs", "8"];
+        let whole = directory.path().join(format!("{op}-whole"));
+        let report = train(&record, &whole, &arguments);
+        let parts = directory.path().join(format!("{op}-parts"));
+        let message = interrupted(&record, &parts, &arguments, 3);
+        assert!(
+            message.contains("error: interrupted by ctrl-C"),
+            "{message}"
+        );
+
+        let resumed = peak_index().arg("--resume").arg(&parts).output().unwrap();
+        assert!(resumed.status.success(), "{}", stderr(&resumed));
+        let [want, got] =
+            [&whole, &parts].map(|run| std::fs::read(run.join(op).join("model.bpk")).unwrap());
+        assert!(want == got, "{op}: other weights");
+        let again: Value =
+            serde_json::from_slice(&std::fs::read(parts.join("report.json")).unwrap()).unwrap();
+        assert_eq!(report, again);
+
+        let complete = peak_index().arg("--resume").arg(&parts).output().unwrap();
+        assert_eq!(complete.status.code(), Some(1));
+        let message = stderr(&complete);
+        assert!(message.contains("nothing is left to train"), "{message}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_earlier_checkpoint_is_taken_on_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = write_record(directory.path(), "made");
+    let out = directory.path().join("run");
+    interrupted(&record, &out, &["--op", "soft", "--epochs", "6"], 3);
+    let resume = |epoch: &str| {
+        let mut command = peak_index();
+        command.arg("--resume").arg(&out).args(["--epoch", epoch]);
+        command.output().unwrap()
+    };
+    let refused = resume("100");
+    assert_eq!(refused.status.code(), Some(1));
+    let message = stderr(&refused);
     assert!(
-        message.contains("error: interrupted by ctrl-C"),
+        message.contains("there is no checkpoint of epoch 100"),
         "{message}"
     );
-    let kept = std::fs::read_dir(&checkpoints).unwrap().flatten();
-    let models = kept.filter(|file| file.file_name().to_string_lossy().starts_with("model-"));
-    assert!(models.count() >= 2);
-    assert!(!out.join("soft/model.bpk").exists());
+
+    let checkpoint = out.join("soft/checkpoint/model-3.bpk");
+    let kept = std::fs::read(&checkpoint).unwrap();
+    std::fs::write(&checkpoint, &kept[..kept.len() / 2]).unwrap();
+    let refused = resume("3");
+    assert_eq!(refused.status.code(), Some(1));
+    let message = stderr(&refused);
+    assert!(message.contains("cannot load the checkpoint"), "{message}");
+
+    std::fs::write(&checkpoint, kept).unwrap();
+    let resumed = resume("3");
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    assert!(out.join("soft/model.bpk").is_file());
+}
+
+#[test]
+fn patience_ends_a_run_and_keeps_its_best_network() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = write_record(directory.path(), "made");
+    let out = directory.path().join("run");
+    // The sign trick learns nothing, so that the first epoch stays the best.
+    train(
+        &record,
+        &out,
+        &["--op", "sign", "--epochs", "9", "--patience", "2"],
+    );
+    let checkpoints = out.join("sign/checkpoint");
+    assert!(checkpoints.join("model-3.bpk").is_file());
+    assert!(!checkpoints.join("model-4.bpk").exists());
+    let [best, model] = ["checkpoint/model-1.bpk", "model.bpk"]
+        .map(|file| std::fs::read(out.join("sign").join(file)).unwrap());
+    assert_eq!(best.len(), model.len());
+}
+
+#[test]
+fn two_devices_learn_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = write_record(directory.path(), "made");
+    let out = directory.path().join("run");
+    let report = train(
+        &record,
+        &out,
+        &["--op", "soft", "--epochs", "4", "--devices", "2"],
+    );
+    let [before, after] = ["untrained", "trained"].map(|when| error_of(&report, 0, when));
+    assert!(after < before, "{before} before, {after} after");
 }

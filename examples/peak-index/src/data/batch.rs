@@ -31,11 +31,12 @@ impl PeakDataset {
         }
     }
 
-    /// New offsets and new noise on every pass. A single thread may read it: the passes are told
-    /// apart by counting.
-    pub fn drawn_anew(source: Arc<Source>, split: Split) -> Self {
+    /// New offsets and new noise on every pass, after so many that were made before. The passes are told apart
+    /// by counting windows: each must be complete before the next begins.
+    pub fn drawn_anew(source: Arc<Source>, split: Split, passes: usize) -> Self {
+        let drawn = passes * source.peaks(split);
         Self {
-            drawn: Some(AtomicUsize::new(0)),
+            drawn: Some(AtomicUsize::new(drawn)),
             ..Self::fixed(source, split)
         }
     }

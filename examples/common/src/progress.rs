@@ -8,26 +8,25 @@ use burn::train::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::metric::Curve;
+use crate::{Measure, metric::EpochMean};
 
 /// The learner's progress: on a terminal a bar for the split under way, and a line an epoch.
 pub struct Progress {
     label: &'static str,
-    /// What the curves are of.
-    measure: &'static str,
+    measure: Measure,
     /// Those of training and validation.
-    curves: [Curve; 2],
+    means: [EpochMean; 2],
     epoch: usize,
     epochs: usize,
     bar: ProgressBar,
 }
 
 impl Progress {
-    pub fn new(label: &'static str, measure: &'static str, curves: &[Curve; 2]) -> Self {
+    pub fn new(label: &'static str, measure: Measure, means: &[EpochMean; 2]) -> Self {
         Self {
             label,
             measure,
-            curves: curves.clone(),
+            means: means.clone(),
             epoch: 1,
             epochs: 0,
             bar: ProgressBar::hidden(),
@@ -59,13 +58,13 @@ impl TrainingProgressLogger for Progress {
     }
 
     fn update_epoch(&mut self, epoch: usize) {
-        let [train, valid] = self.curves.each_ref().map(|curve| {
-            let means = curve.lock().expect("no holder panics");
-            means.last().copied().unwrap_or(f64::NAN)
-        });
+        let [train, valid] = self
+            .means
+            .each_ref()
+            .map(|mean| *mean.lock().expect("no holder panics"));
         println!(
             "{} epoch {epoch}/{}: {} {train:.3} train, {valid:.3} valid",
-            self.label, self.epochs, self.measure
+            self.label, self.epochs, self.measure.phrase
         );
         self.epoch = epoch + 1;
     }

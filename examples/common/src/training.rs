@@ -1,0 +1,220 @@
+use std::{
+    fmt::Debug,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use burn::{
+    data::{
+        dataloader::{DataLoaderBuilder, batcher::Batcher},
+        dataset::Dataset,
+    },
+    lr_scheduler::cosine::CosineAnnealingLrSchedulerConfig,
+    optim::AdamConfig,
+    prelude::*,
+    train::{
+        ExecutionStrategy, InferenceStep, Interrupter, Learner, LearnerModel, LearnerSummary,
+        LearningResult, MultiDeviceOptim, SupervisedTraining, TrainStep,
+        checkpoint::{
+            ComposedCheckpointingStrategy, KeepLastNCheckpoints, MetricCheckpointingStrategy,
+        },
+        metric::store::{Aggregate, Direction, Split},
+    },
+};
+
+use crate::{
+    Measured, checkpoint,
+    metric::{EpochMean, MeanMetric, NOT_FINITE},
+    passes::Passes,
+    patience::Patience,
+    progress::Progress,
+};
+
+/// The settings of a training run, whatever it trains.
+#[derive(Config, Debug)]
+pub struct TrainingSettings {
+    /// Passes over the training part.
+    pub epochs: usize,
+    /// Items in a step of a device.
+    pub batch_size: usize,
+    /// Seed of the weights, of the order and of what the network draws.
+    #[config(default = 0)]
+    pub seed: u64,
+    /// The learning rate at the start; it falls to 0 by a half cosine.
+    #[config(default = 3e-3)]
+    pub learning_rate: f64,
+    /// Stop after so many epochs without a better one, and keep the best.
+    pub patience: Option<usize>,
+}
+
+/// What is measured of every item; small is good.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// The name in the metric files.
+    pub name: &'static str,
+    /// The unit of the values.
+    pub unit: &'static str,
+    /// The name in the line of an epoch.
+    pub phrase: &'static str,
+}
+
+/// A training run.
+pub struct Training<'a> {
+    /// Gets the metrics, the checkpoints and, at the end, the model.
+    pub directory: &'a Path,
+    /// What the lines of progress begin with.
+    pub label: &'static str,
+    /// The measure of both parts.
+    pub measure: Measure,
+    /// Its settings.
+    pub settings: &'a TrainingSettings,
+    /// The optimizer.
+    pub optimizer: AdamConfig,
+    /// The devices to train on, at once; a step takes a batch on each.
+    pub devices: &'a [Device],
+    /// Stops the run.
+    pub interrupter: &'a Interrupter,
+    /// The epoch whose checkpoint the run goes on from.
+    pub resume: Option<usize>,
+}
+
+/// A trained network and the mean of the measure in each epoch.
+pub struct Trained<M> {
+    /// For inference.
+    pub model: M,
+    /// Means of the training part.
+    pub train_curve: Vec<f64>,
+    /// Means of the validation part.
+    pub valid_curve: Vec<f64>,
+}
+
+impl Training<'_> {
+    /// Trains the model that `init` makes, and saves it in the directory.
+    pub fn run<M, I, B>(
+        &self,
+        init: impl FnOnce(&Device) -> M,
+        batcher: impl Batcher<I, B> + Clone + 'static,
+        train: impl Dataset<I> + 'static,
+        valid: impl Dataset<I> + 'static,
+    ) -> Result<Trained<M>>
+    where
+        M: LearnerModel
+            + TrainStep<Input = B, Output = Measured>
+            + InferenceStep<Input = B, Output = Measured>,
+        I: Send + Sync + Clone + Debug + 'static,
+        B: Send + Clone + Debug + 'static,
+    {
+        let settings = self.settings;
+        if let Some(epoch) = self.resume {
+            checkpoint::check(self.directory, epoch)?;
+        }
+        let devices: Vec<Device> = self.devices.iter().cloned().map(Device::autodiff).collect();
+        let device = devices.first().context("no device to train on")?;
+        device.seed(settings.seed);
+
+        // Burn gives each device a share, the last the remainder too, and steps until all are through.
+        let share = train.len() / devices.len();
+        let largest = train.len() - share * (devices.len() - 1);
+        let steps = largest.div_ceil(settings.batch_size) * settings.epochs;
+        let schedule = CosineAnnealingLrSchedulerConfig::new(settings.learning_rate, steps)
+            .init()
+            .map_err(|error| anyhow!(error))?;
+        let learner = Learner::new(init(device), self.optimizer.init(), schedule);
+
+        let made = self.resume.unwrap_or(0);
+        let builder = || {
+            DataLoaderBuilder::new(batcher.clone())
+                .batch_size(settings.batch_size)
+                .shuffle(settings.seed)
+                .set_device(device.clone())
+        };
+        let train = Passes::new(builder().build(train), device, settings.seed, made);
+        let valid = builder().build(valid);
+
+        let means: [EpochMean; 2] = [(); 2].map(|()| Arc::new(Mutex::new(f64::NAN)));
+        let metric = |mean| MeanMetric::new(self.measure, mean, self.interrupter);
+        let best = MetricCheckpointingStrategy::new(
+            &metric(&means[1]),
+            Aggregate::Mean,
+            Direction::Lowest,
+            Split::Valid,
+        );
+        let checkpoints = ComposedCheckpointingStrategy::builder()
+            .add(KeepLastNCheckpoints::new(2))
+            .add(best)
+            .build();
+        let mut training = SupervisedTraining::new(self.directory, Arc::new(train), valid)
+            .metric_train_numeric(metric(&means[0]))
+            .metric_valid_numeric(metric(&means[1]))
+            .with_default_checkpointers()
+            .with_checkpointing_strategy(checkpoints)
+            .with_training_strategy(
+                ExecutionStrategy::multi(devices, MultiDeviceOptim::OptimMainDevice).into(),
+            )
+            .with_application_logger(None)
+            .with_interrupter(self.interrupter.clone())
+            .summary()
+            .num_epochs(settings.epochs);
+        if !cfg!(feature = "tui") {
+            let progress = Progress::new(self.label, self.measure, &means);
+            training = training.renderer(Box::new(progress));
+        }
+        if let Some(epochs) = settings.patience {
+            training = training.early_stopping(Patience {
+                metric: self.measure.name,
+                epochs,
+            });
+        }
+        if let Some(epoch) = self.resume {
+            training = training.checkpoint(epoch);
+        }
+        self.learned(training.launch(learner))
+    }
+
+    /// What a run has learnt, its model saved; or why there is none.
+    fn learned<M: Module>(&self, result: LearningResult<M>) -> Result<Trained<M>> {
+        if let Some(error) = result.error {
+            bail!("training stopped: {error}");
+        }
+        if let Some(interruption) = result.interrupted {
+            let reason = interruption.reason.unwrap_or_default();
+            if reason == NOT_FINITE {
+                bail!("training stopped: {reason}; no model was saved");
+            }
+            bail!(
+                "interrupted by {reason}; the checkpoints so far are in {}",
+                checkpoint::directory(self.directory).display()
+            );
+        }
+        let [train_curve, valid_curve] = curves(self.directory, self.measure)?;
+        let mut model = result.model.valid();
+        if self.settings.patience.is_some() {
+            let means = valid_curve.iter().enumerate();
+            let best = means.min_by(|a, b| a.1.total_cmp(b.1));
+            let epoch = best.context("no epoch was validated")?.0 + 1;
+            model = model.load_record(checkpoint::model(self.directory, epoch)?);
+        }
+        model
+            .clone()
+            .save_file(self.directory.join("model"))
+            .with_context(|| format!("cannot save the model in {}", self.directory.display()))?;
+        Ok(Trained {
+            model,
+            train_curve,
+            valid_curve,
+        })
+    }
+}
+
+/// The mean of the measure in each epoch of training and of validation, from the metric files of a run.
+pub fn curves(directory: &Path, measure: Measure) -> Result<[Vec<f64>; 2]> {
+    let summary = LearnerSummary::new(directory, &[measure.name])
+        .map_err(|error| anyhow!(error))
+        .context("cannot read the metrics")?;
+    let parts = [summary.metrics.train, summary.metrics.valid];
+    Ok(parts.map(|metrics| {
+        let entries = metrics.into_iter().flat_map(|metric| metric.entries);
+        entries.map(|entry| entry.value).collect()
+    }))
+}
