@@ -5,7 +5,11 @@ mod support;
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};
-use support::{Set, keypoints, stderr, write_set};
+use support::{
+    keypoints,
+    shapes::{Set, write_set},
+    stderr,
+};
 
 /// Runs the program and checks that it fails with one line that has `expected` in it.
 #[track_caller]

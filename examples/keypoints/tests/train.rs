@@ -5,7 +5,7 @@ mod support;
 use std::{fs, path::Path, process::Output};
 
 use serde_json::Value;
-use support::{keypoints, stderr, write_set};
+use support::{keypoints, shapes::write_set, stderr};
 
 /// Images of the full run.
 const IMAGES: usize = 600;
@@ -103,7 +103,9 @@ fn a_seed_gives_one_result() {
     let run = |name: &str, seed: &str| {
         let small = [
             "--arrowheads",
-            "24",
+            "8",
+            "--method",
+            "soft-argmax",
             "--epochs",
             "1",
             "--batch-size",

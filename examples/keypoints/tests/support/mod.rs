@@ -1,10 +1,8 @@
 //! Images of one's own, made on the spot, and the program to run on them.
 
-mod shapes;
+pub mod shapes;
 
 use std::process::{Command, Output};
-
-pub use shapes::{Set, write_set};
 
 /// The program, on the CPU backend that it was compiled with.
 pub fn keypoints() -> Command {
