@@ -8,7 +8,7 @@ use serde_json::Value;
 use support::{keypoints, shapes::write_set, stderr};
 
 /// Images of the full run.
-const IMAGES: usize = 600;
+const IMAGES: usize = 800;
 
 fn run(arguments: &[&str]) -> Output {
     let output = keypoints().args(arguments).output().unwrap();
@@ -137,7 +137,7 @@ fn shapes_are_found_within_a_pixel() {
             "--method",
             "soft-argmax",
             "--epochs",
-            "64",
+            "48",
         ],
     );
     println!("{report:#}");

@@ -35,10 +35,10 @@ const SHAPES: [(&str, &[Corner]); 3] = [
         "house",
         &[
             ("ridge", [0.0, -1.0]),
-            ("right eave", [0.7, -0.3]),
-            ("right base", [0.7, 0.8]),
-            ("left base", [-0.7, 0.8]),
-            ("left eave", [-0.7, -0.3]),
+            ("right eave", [0.5, -0.4]),
+            ("right base", [0.5, 0.9]),
+            ("left base", [-0.5, 0.9]),
+            ("left eave", [-0.5, -0.4]),
         ],
     ),
     (
