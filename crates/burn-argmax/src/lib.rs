@@ -82,20 +82,28 @@
 //! feature `router` and that of its backend, and has registered the operators with
 #![cfg_attr(feature = "router", doc = "[`register_argmax_ops`].")]
 #![cfg_attr(not(feature = "router"), doc = "`register_argmax_ops`.")]
+//!
+//! With `capture`, on the device by which Burn captures graphs for an exporter, [`soft_argmax`], [`softmax`] and
+//! [`spatial_soft_argmax`] are the few plain operations that burn-onnx knows, for weights of a softmax or given ones.
+//! An exported graph treats no mask and no broken row apart: a row with a NaN or an infinite score is what the
+//! arithmetic of its runtime makes of it, and positions are of `f32`.
 
 extern crate alloc;
 
 mod backends;
 mod broken;
+#[cfg(any(doc, doctest))]
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 mod composed;
 #[cfg(feature = "_custom-operations")]
 mod custom;
+#[cfg(any(doc, doctest))]
 #[doc = include_str!("discrete_choices.md")]
 pub mod discrete_choices {}
 mod estimator;
 mod functions;
+#[cfg(any(doc, doctest))]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]

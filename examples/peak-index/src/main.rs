@@ -4,6 +4,8 @@ mod cli;
 mod data;
 mod devices;
 mod evaluation;
+#[cfg(feature = "onnx")]
+mod export;
 mod infer;
 mod model;
 mod op;
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Train(args)) => run::run(&args),
         Some(Command::Infer(args)) => infer::run(&args),
+        #[cfg(feature = "onnx")]
+        Some(Command::Export(args)) => export::run(&args),
         #[cfg(feature = "remote")]
         Some(Command::Serve(args)) => serve::run(&args),
         None => run::run(&cli.train),
