@@ -115,6 +115,7 @@ impl Precision {
                 || got == rounded
                 || got.is_nan() && want.is_nan()
                 || rounded.is_finite() && got.is_finite() && is_close()
+                || rounded.is_infinite() && (got - want).abs() <= within
                 || is_at_the_end() && got.signum() == want.signum();
             !is_right
         })?;

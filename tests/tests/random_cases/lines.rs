@@ -145,10 +145,9 @@ fn indices<'a, const D: usize>(case: &'a Case, x: Tensor<D>) -> Call<'a> {
             _ => vec![Wanted::within(vec![mean], |mean| precision.index(mean, n))],
         };
         let mut slopes = line.slopes_of_terms(row.upstream.len(), |which, i| {
-            let value = if which == 0 {
-                i as f64
-            } else {
-                distance(i, mean)
+            let value = match which {
+                0 => i as f64 - mean,
+                _ => distance(i, mean),
             };
             row.upstream[which][0] * value
         });
@@ -254,6 +253,8 @@ fn select<'a, const D: usize>(case: &'a Case, x: Tensor<D>, rng: &mut StdRng) ->
                 .sum::<f64>()
         };
         let products: Vec<f64> = (0..row.scores.len()).map(product).collect();
+        let sizes = codes.iter().zip(upstream.iter().cycle());
+        let size = sizes.map(|(c, u)| (c * u).abs()).fold(0.0, f64::max);
         let products = [products];
         let of_products = Row {
             upstream: &products,
@@ -262,7 +263,7 @@ fn select<'a, const D: usize>(case: &'a Case, x: Tensor<D>, rng: &mut StdRng) ->
         let shares = upstream.iter().enumerate();
         Expected {
             results: vec![Wanted::exact(code(chosen).to_vec())],
-            slopes: of_surrogate(case, &of_products, &precision, 1e-6),
+            slopes: of_surrogate(case, &of_products, &precision, 1e-6 * size),
             shares: shares.map(|(f, &u)| (chosen * features + f, u)).collect(),
         }
     });
@@ -283,19 +284,15 @@ fn surrogate(case: &Case) -> Surrogate {
     }
 }
 
-/// Its gradient for an upstream that is off by so much of its largest.
+/// Its gradient for an upstream that is off by so much.
 fn of_surrogate(case: &Case, row: &Row, precision: &Precision, off: f64) -> Wanted {
     match surrogate(case) {
         Surrogate::Softmax { beta } => {
             let sizes = [row.scores.len()];
-            Line::new(row, &sizes, Scheme::softmax(beta), precision, true)
-                .slopes(|i| row.upstream[0][i])
+            let line = Line::new(row, &sizes, Scheme::softmax(beta), precision, true);
+            line.slopes(|i| row.upstream[0][i])
         }
-        _ if off == 0.0 => Wanted::exact(row.upstream[0].clone()),
-        _ => {
-            let scale = largest(&row.upstream[0]);
-            Wanted::within(row.upstream[0].clone(), |_| off * scale)
-        }
+        _ => Wanted::within(row.upstream[0].clone(), |_| off),
     }
 }
 

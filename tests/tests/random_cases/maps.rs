@@ -143,8 +143,21 @@ impl<'a> Map<'a> {
     }
 
     fn moments(&self, row: &Row) -> Expected {
-        let line = Line::new(row, self.sizes, self.case.scheme, &self.precision, false);
         let axes = self.axes();
+        let unit = |axis: usize| self.unit(axis)[0];
+        // What comes to pixels: nothing along an axis of one, whose coordinate stays.
+        let of_axes = row.upstream[0].iter().enumerate();
+        let mut upstream: Vec<f64> = of_axes.map(|(axis, g)| g * unit(axis)).collect();
+        for (entry, g) in row.upstream[1..].iter().flatten().enumerate() {
+            upstream.push(g * unit(entry / axes) * unit(entry % axes));
+        }
+        let of_pixels = [upstream];
+        let row = &Row {
+            upstream: &of_pixels,
+            ..*row
+        };
+        let upstream = &of_pixels[0];
+        let line = Line::new(row, self.sizes, self.case.scheme, &self.precision, false);
         let nan = || vec![f64::NAN; axes];
         let peak = || {
             line.weighed
@@ -162,18 +175,16 @@ impl<'a> Map<'a> {
         if self.case.function == Function::SpatialSoftArgmaxMoments {
             results.push(self.covariance(&line));
         }
-        let unit = |axis: usize| self.unit(axis)[0];
         // Of every pixel anew it would take most of the time.
         let mean = line.weighed.as_ref().map(|weighed| self.mean(weighed));
         let mean = mean.unwrap_or_default();
-        let upstream = row.upstream.concat();
         let slopes = line.slopes_of_terms(upstream.len(), |which, i| {
             let Some(entry) = which.checked_sub(axes) else {
-                return upstream[which] * unit(which) * self.at(i, which);
+                return upstream[which] * (self.at(i, which) - mean[which]);
             };
             let [a, b] = [entry / axes, entry % axes];
             let product = (self.at(i, a) - mean[a]) * (self.at(i, b) - mean[b]);
-            upstream[which] * unit(a) * unit(b) * product
+            upstream[which] * product
         });
         Expected {
             results,
@@ -303,11 +314,8 @@ impl<'a> Map<'a> {
             .sum();
         let upstream = row.upstream[0][0];
         let of_errors = |which: usize| {
-            line.slopes(|i| {
-                let terms = errors.iter().enumerate();
-                terms
-                    .map(|(axis, error)| 2.0 * upstream * error[which] * square(i, axis))
-                    .sum()
+            line.slopes_of_terms(errors.len(), |axis, i| {
+                2.0 * upstream * errors[axis][which] * square(i, axis)
             })
         };
         let mut slopes = of_errors(0);

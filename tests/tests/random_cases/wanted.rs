@@ -57,11 +57,18 @@ impl<'a> Line<'a> {
         if self.scheme.is_entmax() {
             // As the suite has it.
             within = match self.precision.is_wide() {
-                true => 1e-10 * largest(&slopes),
+                true => {
+                    let rounding = f64::EPSILON * weighed.steepest();
+                    1e-10 * largest(&slopes) + rounding * weighed.spread(&value, self.scores)
+                }
                 false => 5e-4 * largest(&slopes) + 1e-7,
             };
         }
         within += weighed.lost(&value, self.scores);
+        if weighed.faint {
+            // As the suite has it, of an upstream gradient of any size.
+            within += 1e-6 * self.precision.slopes(n) * weighed.spread(&value, self.scores);
+        }
         let wanted = Wanted::within(slopes, |_| within);
         let threshold = if self.precision.is_wide() {
             1e-15
@@ -77,18 +84,21 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The same of sums of so many terms, which may cancel.
+    /// The same of sums of so many terms about their means, of which each is rounded and may cancel.
     pub fn slopes_of_terms(&self, count: usize, term: impl Fn(usize, usize) -> f64) -> Wanted {
         let mut wanted = self.slopes(|i| (0..count).map(|which| term(which, i)).sum());
         if let Some(weighed) = self.weighed.as_ref().filter(|_| !self.is_silent) {
-            let sizes = (0..count).map(|which| largest(&weighed.slopes(|i| term(which, i))));
+            let sizes = (0..count).map(|which| weighed.size(|i| term(which, i)));
             let unit = if self.precision.is_wide() {
-                1e-14
+                1e-15
             } else {
-                1e-6
+                2.5e-7
             };
-            let lost = unit * sizes.sum::<f64>();
-            wanted.within.iter_mut().for_each(|within| *within += lost);
+            let rounding = unit * sizes.sum::<f64>();
+            wanted
+                .within
+                .iter_mut()
+                .for_each(|within| *within += rounding);
         }
         wanted
     }

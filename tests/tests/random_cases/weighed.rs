@@ -1,7 +1,11 @@
 //! What scores weigh, in `f64`, and how their mean moves with each.
 
 use burn_argmax::Weighting;
-use burn_argmax_tests::{check::UNDERFLOW, oracle_entmax, oracle_spatial::positions};
+use burn_argmax_tests::{
+    check::{UNDERFLOW, largest},
+    oracle_entmax,
+    oracle_spatial::positions,
+};
 
 /// `2^-125.5`, below which our own power is 0.
 const LEAST: f64 = std::f64::consts::SQRT_2 * UNDERFLOW;
@@ -105,6 +109,7 @@ impl Scheme {
             growth: growths.iter().map(share).collect(),
             p,
             lost: LEAST * beta / sum,
+            faint: matches!(self.weights, Weights::Above { .. }),
         })
     }
 
@@ -151,6 +156,8 @@ pub struct Weighed {
     mean: Vec<f64>,
     /// How far a growth is off where the weight is too small for a normal `f32`, or nearly.
     lost: f64,
+    /// Whether what is next to nothing beside a sharp peak may be lost.
+    pub faint: bool,
 }
 
 impl Weighed {
@@ -165,6 +172,7 @@ impl Weighed {
             growth: powers.iter().map(|s| beta * s).collect(),
             mean: powers.iter().map(|s| s / sum).collect(),
             lost: LEAST * beta,
+            faint: false,
         }
     }
 
@@ -187,9 +195,28 @@ impl Weighed {
 
     /// How far a slope is off where what is too small for a normal `f32` is lost.
     pub fn lost(&self, value: impl Fn(usize) -> f64, scores: &[f64]) -> f64 {
+        UNDERFLOW + self.lost * self.spread(value, scores)
+    }
+
+    /// How large the terms of slopes are.
+    pub fn size(&self, value: impl Fn(usize) -> f64) -> f64 {
+        let mean = under(&self.mean, |i| value(i).abs());
+        let terms = self.growth.iter().enumerate();
+        let terms = terms.filter(|(_, growth)| **growth != 0.0);
+        let sizes = terms.map(|(i, growth)| growth.abs() * (value(i).abs() + mean));
+        sizes.fold(0.0, f64::max)
+    }
+
+    /// The largest growth.
+    pub fn steepest(&self) -> f64 {
+        largest(&self.growth)
+    }
+
+    /// How far values are from that of the peak.
+    pub fn spread(&self, value: impl Fn(usize) -> f64, scores: &[f64]) -> f64 {
         let unmasked = (0..scores.len()).filter(|&i| scores[i] != f64::NEG_INFINITY);
         let spread = unmasked.map(|i| (value(i) - value(self.peak)).abs());
-        UNDERFLOW + self.lost * spread.fold(0.0, f64::max)
+        spread.fold(0.0, f64::max)
     }
 }
 
