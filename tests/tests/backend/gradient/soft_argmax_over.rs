@@ -330,3 +330,14 @@ fn bins_of_half_precision_that_many_rows_share() {
         }
     }
 }
+
+/// Over a sum of faint masses there is no number for it, but for the share of each.
+#[test]
+fn a_large_upstream_gradient_of_faint_masses() {
+    let Some(device) = device() else { return };
+    let x = tensor(&[1e-30, 0.0, 3e-30], [1, 3], &device);
+    let bins = tensor(&[1.0, 2.0, 4.0], [3], &device).require_grad();
+    let y = soft_argmax_over(x, bins.clone(), 1, Weighting::given());
+    let got = values(bins.grad(&(y * 1e20).backward()).expect("a gradient"));
+    assert_within(&got, &[0.25e20, 0.0, 0.75e20], |want| 1e-6 * want);
+}
