@@ -20,7 +20,13 @@ mod scores;
 mod wanted;
 mod weighed;
 
-use std::{env, ops::Range};
+use std::{
+    env, iter,
+    num::NonZero,
+    ops::Range,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
 use proptest::{
     strategy::Strategy,
@@ -64,18 +70,26 @@ fn failure(seed: u64) -> Option<(Case, String)> {
 }
 
 fn assert_cases(seeds: Range<u64>) {
-    let mut wrong = Vec::new();
-    for seed in seeds.clone() {
-        if let Some((case, reason)) = failure(seed) {
-            println!("seed {seed}: {reason}: {case:?}");
-            wrong.push(seed);
-        }
+    let next = AtomicU64::new(seeds.start);
+    let work = || {
+        let drawn = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        let drawn = drawn.take_while(|seed| *seed < seeds.end);
+        let wrong = drawn.filter_map(|seed| Some((seed, failure(seed)?)));
+        wrong.collect::<Vec<_>>()
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut wrong: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let found = workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a worker"));
+        found.flatten().collect()
+    });
+    wrong.sort_by_key(|(seed, _)| *seed);
+    for (seed, (case, reason)) in &wrong {
+        println!("seed {seed}: {reason}: {case:?}");
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {seeds:?} are wrong: {wrong:?}",
-        wrong.len()
-    );
+    assert!(wrong.is_empty(), "{} of {seeds:?} are wrong", wrong.len());
     println!("{seeds:?}: none is wrong");
 }
 
