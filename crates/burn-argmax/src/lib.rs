@@ -90,6 +90,7 @@ mod broken;
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 mod composed;
+mod config;
 #[cfg(feature = "_custom-operations")]
 mod custom;
 #[doc = include_str!("discrete_choices.md")]
