@@ -96,6 +96,7 @@ mod broken;
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 mod composed;
+mod config;
 #[cfg(feature = "_custom-operations")]
 mod custom;
 #[cfg(any(doc, doctest))]
