@@ -1,28 +1,30 @@
-use burn::tensor::Tensor;
+use burn::{
+    config::Config,
+    tensor::{Bool, Tensor},
+};
 use burn_argmax::{
-    Coordinates,
-    losses::{average_loss, euclidean_loss, jensen_shannon_loss},
+    Coordinates, Weighting,
+    losses::{average_loss, euclidean_loss, jensen_shannon_loss, mse_loss},
     render_gaussian, spatial_soft_argmax, spatial_softmax,
 };
+use clap::ValueEnum;
 
-/// Width of the target Gaussians, in pixels of the heatmap.
-const SIGMA: f64 = 1.0;
+use crate::decoding::Decoding;
+
+/// Width of the Gaussians that heatmaps are to be, in their cells.
+pub const SIGMA: f64 = 1.0;
 
 /// How the network is trained. The network itself is the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Config, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Method {
-    /// Through the expected position, with the distance to the corner and the shape of the heatmap
-    /// as losses.
+    /// Through the expected position: the losses are its distance from the point and the shape of the heatmap.
     SoftArgmax,
-    /// Through the heatmap, with the mean squared difference from a Gaussian as the loss.
+    /// Through the heatmap: the loss is the mean squared difference from a Gaussian.
     Heatmap,
 }
 
 impl Method {
-    /// In the order of the report.
-    pub const ALL: [Self; 2] = [Self::SoftArgmax, Self::Heatmap];
-
-    /// Name in the report.
+    /// The name on the command line and in the report.
     pub fn name(self) -> &'static str {
         match self {
             Self::SoftArgmax => "soft-argmax",
@@ -30,25 +32,78 @@ impl Method {
         }
     }
 
-    /// The loss `[1]` of heatmaps `[batch, corners, height, width]`, for corners between -1 and 1.
-    pub fn loss(self, heatmaps: Tensor<4>, corners: Tensor<3>) -> Tensor<1> {
-        let cells = Coordinates::CellCenters;
+    /// The best of those that were tried: see the README.
+    pub fn learning_rate(self) -> f64 {
         match self {
+            Self::SoftArgmax => 3e-3,
+            Self::Heatmap => 1e-2,
+        }
+    }
+
+    /// How positions are read from its heatmaps; the first is what is validated and what a user gets.
+    pub fn decodings(self) -> &'static [Decoding] {
+        match self {
+            Self::SoftArgmax => &[Decoding::SoftArgmax],
+            Self::Heatmap => &[Decoding::Refined, Decoding::Argmax],
+        }
+    }
+
+    /// How its heatmaps become a distribution.
+    pub fn weighting(self) -> Weighting {
+        match self {
+            Self::SoftArgmax => Weighting::softmax(1.0),
+            // A background at 0 weighs nothing.
+            Self::Heatmap => Weighting::softmax(1.0).above(0.0),
+        }
+    }
+
+    /// The loss `[1]` of heatmaps `[batch, points, height, width]`, for points between -1 and 1. What a point that
+    /// is missing has for its position makes no difference, NaN neither.
+    pub fn loss(
+        self,
+        heatmaps: Tensor<4>,
+        points: Tensor<3>,
+        visible: Tensor<2, Bool>,
+    ) -> Tensor<1> {
+        let cells = Coordinates::CellCenters;
+        let losses = match self {
             Self::SoftArgmax => {
-                let found = spatial_soft_argmax(heatmaps.clone(), 1.0, cells);
-                let distance = euclidean_loss(found, corners.clone());
+                let found = spatial_soft_argmax(heatmaps.clone(), self.weighting(), cells);
+                let distance = euclidean_loss(found, points.clone());
                 let probabilities = spatial_softmax(heatmaps, 1.0);
-                let shape = jensen_shannon_loss(probabilities, corners, SIGMA, cells);
-                average_loss(distance + shape, None)
+                distance + jensen_shannon_loss(probabilities, points, SIGMA, cells)
             }
             Self::Heatmap => {
                 let [_, _, height, width] = heatmaps.dims();
-                let target: Tensor<4> = render_gaussian(corners, &[height, width], SIGMA, cells);
+                let target: Tensor<4> = render_gaussian(points, &[height, width], SIGMA, cells);
                 // Of height 1, as is usual.
                 let target = target * (std::f64::consts::TAU * SIGMA * SIGMA);
-                let difference = heatmaps - target;
-                (difference.clone() * difference).mean()
+                mse_loss(heatmaps.flatten(2, 3), target.flatten(2, 3))
             }
+        };
+        average_loss(losses, Some(visible))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Distribution, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn a_missing_point_leaves_a_gradient_of_zero() {
+        let device = Device::flex().autodiff();
+        for method in [Method::SoftArgmax, Method::Heatmap] {
+            let heatmaps =
+                Tensor::random([1, 2, 4, 4], Distribution::Default, &device).require_grad();
+            let points = Tensor::from_floats([[[f32::NAN; 2], [0.3, -0.2]]], &device);
+            let visible = Tensor::from_data([[false, true]], &device);
+            let gradients = method.loss(heatmaps.clone(), points, visible).backward();
+            let gradient = examples_common::numbers(heatmaps.grad(&gradients).unwrap());
+            let (missing, there) = gradient.split_at(16);
+            assert!(missing.iter().all(|&g| g == 0.0), "{missing:?}");
+            assert!(there.iter().all(|g| g.is_finite()) && there.iter().any(|&g| g != 0.0));
         }
     }
 }

@@ -4,28 +4,34 @@ use burn::{
         conv::{Conv2d, Conv2dConfig},
     },
     prelude::*,
+    train::{InferenceStep, TrainOutput, TrainStep},
+};
+use burn_argmax::losses::euclidean_loss;
+use examples_common::Measured;
+
+use crate::{
+    data::{KeypointBatch, SIZE},
+    method::Method,
 };
 
-use crate::data::CORNERS;
-
-/// Dilations of the hidden layers: together they see the whole arrowhead.
+/// Dilations of the hidden layers: together they see the whole image.
 const DILATIONS: [usize; 7] = [1, 2, 4, 8, 4, 2, 1];
 
-/// Channels of the hidden layers.
-const CHANNELS: usize = 16;
-
-/// Maps an image to one heatmap for each corner, at half its resolution.
-#[derive(Module, Debug)]
-pub struct HeatmapNet {
-    input: Conv2d,
-    hidden: Vec<Conv2d>,
-    output: Conv2d,
-    activation: LeakyRelu,
+/// The configuration of a [`HeatmapNet`].
+#[derive(Config, Debug)]
+pub struct HeatmapNetConfig {
+    /// How it is trained.
+    pub method: Method,
+    /// How many points it finds.
+    pub points: usize,
+    /// Channels of the hidden layers.
+    #[config(default = 16)]
+    pub channels: usize,
 }
 
-impl HeatmapNet {
-    /// Random weights.
-    pub fn new(device: &Device) -> Self {
+impl HeatmapNetConfig {
+    /// A network with random weights.
+    pub fn init(&self, device: &Device) -> HeatmapNet {
         let conv = |channels, kernel: usize, stride: usize, dilation: usize| {
             let pad = dilation * (kernel - 1) / 2;
             Conv2dConfig::new(channels, [kernel, kernel])
@@ -34,24 +40,68 @@ impl HeatmapNet {
                 .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
                 .init(device)
         };
-        Self {
-            input: conv([1, CHANNELS], 5, 2, 1),
+        HeatmapNet {
+            input: conv([1, self.channels], 5, 2, 1),
             hidden: DILATIONS
                 .iter()
-                .map(|&dilation| conv([CHANNELS, CHANNELS], 3, 1, dilation))
+                .map(|&dilation| conv([self.channels, self.channels], 3, 1, dilation))
                 .collect(),
-            output: conv([CHANNELS, CORNERS], 3, 1, 1),
+            output: conv([self.channels, self.points], 3, 1, 1),
             // A plain one dies: most pixels are background, and all push one way.
             activation: LeakyReluConfig::new().with_negative_slope(0.1).init(),
+            method: self.method,
         }
     }
+}
 
-    /// Heatmaps `[batch, CORNERS, height / 2, width / 2]` of images `[batch, 1, height, width]`.
+/// Maps an image to one heatmap for each point, at half its resolution.
+#[derive(Module, Debug)]
+pub struct HeatmapNet {
+    input: Conv2d,
+    hidden: Vec<Conv2d>,
+    output: Conv2d,
+    activation: LeakyRelu,
+    #[module(skip)]
+    method: Method,
+}
+
+impl HeatmapNet {
+    /// Heatmaps `[batch, points, height / 2, width / 2]` of images `[batch, 1, height, width]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         let mut features = self.input.forward(images);
         for layer in &self.hidden {
             features = features.clone() + layer.forward(self.activation.forward(features));
         }
         self.output.forward(self.activation.forward(features))
+    }
+
+    /// The loss, and the mean distance of the visible points of each image, in its pixels.
+    fn learn(&self, batch: KeypointBatch) -> (Tensor<1>, Measured) {
+        let heatmaps = self.forward(batch.images);
+        let found = self.method.decodings()[0].positions(heatmaps.clone().detach());
+        let distances = euclidean_loss(found, batch.points.clone()) * (SIZE as f64 / 2.0);
+        let distances = distances.mask_fill(batch.visible.clone().bool_not(), 0.0);
+        let errors = distances.sum_dim(1) / batch.visible.clone().float().sum_dim(1);
+        let loss = self.method.loss(heatmaps, batch.points, batch.visible);
+        (loss, Measured(errors.squeeze_dim(1)))
+    }
+}
+
+impl TrainStep for HeatmapNet {
+    type Input = KeypointBatch;
+    type Output = Measured;
+
+    fn step(&self, batch: KeypointBatch) -> TrainOutput<Measured> {
+        let (loss, errors) = self.learn(batch);
+        TrainOutput::new(self, loss.backward(), errors)
+    }
+}
+
+impl InferenceStep for HeatmapNet {
+    type Input = KeypointBatch;
+    type Output = Measured;
+
+    fn step(&self, batch: KeypointBatch) -> Measured {
+        self.learn(batch).1
     }
 }

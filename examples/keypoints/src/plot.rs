@@ -1,108 +1,143 @@
-use std::path::Path;
+use std::{fmt::Write as _, fs::File, io::Write as _, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use examples_common::plot;
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use plotters::{
     coord::Shift,
     prelude::*,
-    style::full_palette::{BLUE_700, GREEN_700, ORANGE_800},
+    style::full_palette::{BLUE_700, ORANGE_800},
 };
 
 use crate::{
-    data::{Example, SIZE},
-    decode::Corners,
+    data::{Point, SIZE, Skeleton},
+    finding::Found,
 };
 
-/// Images along each axis of the picture.
+/// Images in a row, and rows.
 const COLUMNS: usize = 4;
 const ROWS: usize = 2;
+/// Images in a picture.
+pub const IMAGES: usize = COLUMNS * ROWS;
+/// The side of an image, with its margin.
+const SIDE: u32 = 280;
+const HEADING: u32 = 36;
+const CURVES: u32 = 260;
+/// A point that is less certain is not drawn.
+const CONFIDENCE: f64 = 0.5;
+
+/// An image and what was found in it.
+pub struct Shown<'a> {
+    pub pixels: &'a [f32],
+    /// Where its points are, if that is known.
+    pub truth: &'a [Option<Point>],
+    pub found: &'a [Found],
+}
 
 /// What is drawn.
 pub struct Plot<'a> {
-    pub test: &'a [Example],
-    pub soft: &'a [Corners],
-    pub argmax: &'a [Corners],
-    /// A name and the loss of each epoch.
-    pub curves: [(&'a str, &'a [f64]); 2],
+    pub title: String,
+    pub skeleton: &'a Skeleton,
+    pub images: Vec<Shown<'a>>,
+    /// The mean error of each epoch of training and of validation.
+    pub curves: Option<[&'a [f64]; 2]>,
 }
 
 impl Plot<'_> {
-    /// Test images with true and found corners, and the learning curves, as an SVG.
+    /// Images with their points and what was found, and the learning curves, as a new SVG.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let root = SVGBackend::new(path, (1120, 860)).into_drawing_area();
-        root.fill(&WHITE)?;
-        let title = "true corners (green), soft-argmax (blue), heatmap + argmax (orange)";
-        let root = root.titled(title, ("sans-serif", 20))?;
-        let (images, curves) = root.split_vertically(560);
-        for (index, area) in images.split_evenly((ROWS, COLUMNS)).iter().enumerate() {
-            if index < self.test.len() {
-                self.image(area, index)?;
-            }
-        }
-        let charts = curves.split_evenly((1, 2));
-        for ((name, losses), area) in self.curves.iter().zip(&charts) {
-            curve(area, name, losses)?;
-        }
-        root.present()?;
-        Ok(())
+        let svg = self.svg()?;
+        File::create_new(path)
+            .and_then(|mut file| file.write_all(svg.as_bytes()))
+            .with_context(|| format!("cannot write the picture {}", path.display()))
     }
 
-    fn image<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>, index: usize) -> Result<()>
+    fn svg(&self) -> Result<String> {
+        let rows = self.images.len().div_ceil(COLUMNS) as u32;
+        let images = HEADING + rows * SIDE;
+        let curves = if self.curves.is_some() { CURVES } else { 0 };
+        let mut svg = String::new();
+        let mut behind = r#"<rect width="100%" height="100%" fill="white"/>"#.to_owned();
+        {
+            let size = (COLUMNS as u32 * SIDE, images + curves);
+            let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+            let area = root.titled(&self.title, ("sans-serif", 20))?;
+            let (grid, below) = area.split_vertically(rows * SIDE);
+            let cells = grid.split_evenly((rows as usize, COLUMNS));
+            for (shown, cell) in self.images.iter().zip(&cells) {
+                behind += &shown.draw(cell, self.skeleton)?;
+            }
+            if let Some([train, valid]) = self.curves {
+                let curves = [("training", train), ("validation", valid)];
+                plot::curves(&below, "mean error, pixels", curves)?;
+            }
+            root.present()?;
+        }
+        // plotters' own bitmaps have a media type that does not exist, and a rectangle for each pixel is megabytes.
+        let start = svg.find("<svg").context("plotters draws an SVG")?;
+        let content = start + svg[start..].find('>').context("it has a root")? + 1;
+        svg.insert_str(content, &behind);
+        Ok(svg)
+    }
+}
+
+impl Shown<'_> {
+    /// Draws the points, and gives the image, which belongs behind them.
+    fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+        skeleton: &Skeleton,
+    ) -> Result<String>
     where
         DB::ErrorType: 'static,
     {
-        let example = &self.test[index];
         let size = SIZE as f64;
         // A pixel's centre is at its index, and y grows downwards.
         let mut chart = ChartBuilder::on(area)
             .margin(6)
             .build_cartesian_2d(-0.5..size - 0.5, size - 0.5..-0.5)?;
-        let low = example.pixels.iter().copied().fold(f32::MAX, f32::min);
-        let high = example.pixels.iter().copied().fold(f32::MIN, f32::max);
-        let pixels = example.pixels.iter().enumerate().map(|(pixel, value)| {
-            let (x, y) = ((pixel % SIZE) as f64, (pixel / SIZE) as f64);
-            let grey = (255.0 * (value - low) / (high - low)) as u8;
-            let color = RGBColor(grey, grey, grey).filled();
-            Rectangle::new([(x - 0.5, y - 0.5), (x + 0.5, y + 0.5)], color)
-        });
-        chart.draw_series(pixels)?;
-        let points = |corners: &Corners| corners.map(|[x, y]| (x, y));
-        chart.draw_series(
-            points(&example.corners).map(|at| Circle::new(at, 6, GREEN_700.stroke_width(2))),
+        let sure = |point: usize| {
+            let found = self.found[point];
+            let [x, y] = found.at;
+            (found.confidence >= CONFIDENCE).then_some((x, y))
+        };
+        let edges = skeleton.edges.iter();
+        let edges = edges.filter_map(|&[from, to]| Some([sure(from)?, sure(to)?]));
+        chart.draw_series(edges.map(|edge| PathElement::new(edge, BLUE_700.stroke_width(1))))?;
+        let truth = self.truth.iter().flatten();
+        let truth = truth.map(|&[x, y]| Circle::new((x, y), 7, ORANGE_800.stroke_width(2)));
+        chart.draw_series(truth)?;
+        let found = (0..self.found.len()).filter_map(sure);
+        chart.draw_series(found.map(|at| Cross::new(at, 4, BLUE_700.stroke_width(2))))?;
+
+        let (x, y) = chart.plotting_area().get_pixel_range();
+        let mut image = String::new();
+        write!(
+            image,
+            r#"<image x="{}" y="{}" width="{}" height="{}" style="image-rendering:pixelated" href="data:image/png;base64,{}"/>"#,
+            x.start,
+            y.start,
+            x.end - x.start,
+            y.end - y.start,
+            BASE64_STANDARD.encode(png(self.pixels)?)
         )?;
-        chart.draw_series(
-            points(&self.argmax[index]).map(|at| Cross::new(at, 5, ORANGE_800.stroke_width(2))),
-        )?;
-        chart.draw_series(
-            points(&self.soft[index]).map(|at| Circle::new(at, 2, BLUE_700.filled())),
-        )?;
-        Ok(())
+        Ok(image)
     }
 }
 
-fn curve<DB: DrawingBackend>(
-    area: &DrawingArea<DB, Shift>,
-    name: &str,
-    losses: &[f64],
-) -> Result<()>
-where
-    DB::ErrorType: 'static,
-{
-    let top = losses.iter().copied().fold(f64::MIN_POSITIVE, f64::max) * 1.05;
-    let mut chart = ChartBuilder::on(area)
-        .caption(format!("training loss, {name}"), ("sans-serif", 16))
-        .margin(10)
-        .x_label_area_size(30)
-        .y_label_area_size(60)
-        .build_cartesian_2d(1.0..(losses.len() as f64).max(1.5), 0.0..top)?;
-    chart
-        .configure_mesh()
-        .x_desc("epoch")
-        .light_line_style(TRANSPARENT)
-        .draw()?;
-    let points = losses.iter().enumerate();
-    chart.draw_series(LineSeries::new(
-        points.map(|(epoch, &loss)| (epoch as f64 + 1.0, loss)),
-        BLUE_700.stroke_width(2),
-    ))?;
-    Ok(())
+/// An image from its darkest to its brightest pixel.
+fn png(pixels: &[f32]) -> Result<Vec<u8>> {
+    let low = pixels.iter().copied().fold(f32::MAX, f32::min);
+    let high = pixels.iter().copied().fold(f32::MIN, f32::max);
+    let scale = 255.0 / (high - low).max(f32::MIN_POSITIVE);
+    let grey: Vec<u8> = pixels.iter().map(|v| ((v - low) * scale) as u8).collect();
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png).write_image(
+        &grey,
+        SIZE as u32,
+        SIZE as u32,
+        ExtendedColorType::L8,
+    )?;
+    Ok(png)
 }

@@ -1,59 +1,40 @@
 //! Images of an arrowhead whose corners are known to a fraction of a pixel.
 
-use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal};
 
-/// Pixels of an image along each axis.
-pub const SIZE: usize = 64;
+use super::{Data, SIZE, Sample, Skeleton};
 
 /// Corners: the tip, and the ends of the base, clockwise.
-pub const CORNERS: usize = 3;
+const CORNERS: usize = 3;
+type Corners = [[f64; 2]; CORNERS];
 
 /// Samples of a pixel along each axis: a corner moves the picture by fractions of a pixel.
 const SAMPLES: usize = 4;
 
-/// An image and its landmarks.
-pub struct Example {
-    /// `SIZE * SIZE` values about 0, row by row.
-    pub pixels: Vec<f32>,
-    /// `(x, y)` in pixels; a pixel's centre is at its index.
-    pub corners: [[f64; 2]; CORNERS],
+/// So many images, always the same.
+pub fn arrowheads(count: usize) -> Data {
+    let mut rng = StdRng::seed_from_u64(0);
+    Data {
+        name: format!("{count} rendered arrowheads"),
+        skeleton: Skeleton {
+            points: ["tip", "right", "left"].map(String::from).to_vec(),
+            edges: vec![[0, 1], [1, 2], [2, 0]],
+        },
+        samples: (0..count).map(|_| sample(&mut rng)).collect(),
+    }
 }
 
-/// So many images; other seeds give others.
-pub fn examples(count: usize, seed: u64) -> Vec<Example> {
-    let mut rng = StdRng::seed_from_u64(seed);
-    (0..count).map(|_| example(&mut rng)).collect()
-}
-
-/// Images `[count, 1, SIZE, SIZE]`.
-pub fn images(examples: &[&Example], device: &Device) -> Tensor<4> {
-    let pixels: Vec<f32> = examples
-        .iter()
-        .flat_map(|example| example.pixels.iter().copied())
-        .collect();
-    Tensor::from_data(
-        TensorData::new(pixels, [examples.len(), 1, SIZE, SIZE]),
-        device,
-    )
-}
-
-/// Corners `[count, CORNERS, 2]` as `(x, y)`, from -1 to 1 between the borders of the image.
-pub fn corners(examples: &[&Example], device: &Device) -> Tensor<3> {
-    let corners: Vec<f32> = examples
-        .iter()
-        .flat_map(|example| example.corners.as_flattened())
-        .map(|pixel| ((2.0 * pixel + 1.0) / SIZE as f64 - 1.0) as f32)
-        .collect();
-    Tensor::from_data(
-        TensorData::new(corners, [examples.len(), CORNERS, 2]),
-        device,
-    )
-}
-
-fn example(rng: &mut StdRng) -> Example {
+fn sample(rng: &mut StdRng) -> Sample {
     let corners = arrowhead(rng);
+    Sample {
+        pixels: image(&corners, rng).into(),
+        points: corners.map(Some).to_vec(),
+    }
+}
+
+/// The arrowhead among blobs, on a slope, in noise.
+fn image(corners: &Corners, rng: &mut StdRng) -> Vec<f32> {
     let brightness = rng.random_range(0.5..1.0);
     let slope: [f64; 2] = [0; 2].map(|_| rng.random_range(-0.3..0.3));
     let blobs: Vec<Blob> = (0..rng.random_range(2..5))
@@ -70,15 +51,15 @@ fn example(rng: &mut StdRng) -> Example {
                 .map(|a| slope[a] * (at[a] / SIZE as f64 - 0.5))
                 .sum::<f64>();
             let distraction: f64 = blobs.iter().map(|blob| blob.at(at)).sum();
-            let value = brightness * coverage(&corners, at) + background + distraction;
+            let value = brightness * coverage(corners, at) + background + distraction;
             pixels.push((value + noise * grain) as f32);
         }
     }
-    Example { pixels, corners }
+    pixels
 }
 
 /// An isosceles triangle, longer than wide, at a random place, size and rotation.
-fn arrowhead(rng: &mut StdRng) -> [[f64; 2]; CORNERS] {
+fn arrowhead(rng: &mut StdRng) -> Corners {
     let length = rng.random_range(20.0..34.0);
     let half_base = length * rng.random_range(0.25..0.35);
     let angle = rng.random_range(0.0..std::f64::consts::TAU);
@@ -104,7 +85,7 @@ fn arrowhead(rng: &mut StdRng) -> [[f64; 2]; CORNERS] {
 }
 
 /// The part of a pixel that the triangle covers.
-fn coverage(corners: &[[f64; 2]; CORNERS], pixel: [f64; 2]) -> f64 {
+fn coverage(corners: &Corners, pixel: [f64; 2]) -> f64 {
     let inside = (0..SAMPLES * SAMPLES).filter(|sample| {
         let within = |index: usize| (index as f64 + 0.5) / SAMPLES as f64 - 0.5;
         let at = [
@@ -147,26 +128,16 @@ mod tests {
 
     #[test]
     fn the_triangle_is_where_its_corners_say() {
-        for example in examples(20, 3) {
-            let [tip, left, right] = example.corners;
+        let mut rng = StdRng::seed_from_u64(3);
+        for _ in 0..20 {
+            let corners = arrowhead(&mut rng);
+            let [tip, right, left] = corners;
             let middle = [0, 1].map(|a| (tip[a] + left[a] + right[a]) / 3.0);
-            assert_eq!(coverage(&example.corners, middle), 1.0);
+            assert_eq!(coverage(&corners, middle), 1.0);
             let beyond = [0, 1].map(|a| 2.0 * tip[a] - middle[a]);
-            assert_eq!(coverage(&example.corners, beyond), 0.0);
-            assert!(
-                example
-                    .corners
-                    .as_flattened()
-                    .iter()
-                    .all(|c| (1.9..62.0).contains(c))
-            );
+            assert_eq!(coverage(&corners, beyond), 0.0);
+            let inside = |c: &f64| (1.9..62.0).contains(c);
+            assert!(corners.as_flattened().iter().all(inside));
         }
-    }
-
-    #[test]
-    fn a_seed_gives_its_images() {
-        let pixels = |seed| examples(2, seed)[1].pixels.clone();
-        assert_eq!(pixels(1), pixels(1));
-        assert_ne!(pixels(1), pixels(2));
     }
 }
