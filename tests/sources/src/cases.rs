@@ -1,6 +1,10 @@
 //! The operators, each on every kind of weights.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook},
+    sync::Once,
+};
 
 use burn_argmax::{ArgmaxOps, Weighting, losses::Divergence};
 use burn_core::{
@@ -282,11 +286,23 @@ fn divergence_lines_backward(tensors: &Tensors) {
 ///
 /// If anything else panics.
 fn until_the_device_is_asked(run: impl FnOnce()) {
-    let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else {
-        return;
-    };
-    let message = panic.downcast_ref::<String>();
-    if !message.is_some_and(|message| message.contains("a runtime this build does not link")) {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let report = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !asks_the_device(panic.payload()) {
+                report(panic);
+            }
+        }));
+    });
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run))
+        && !asks_the_device(&*panic)
+    {
         resume_unwind(panic);
     }
+}
+
+fn asks_the_device(panic: &(dyn Any + Send)) -> bool {
+    let message = panic.downcast_ref::<String>();
+    message.is_some_and(|message| message.contains("a runtime this build does not link"))
 }

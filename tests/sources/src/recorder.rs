@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU16, Ordering},
@@ -22,7 +23,7 @@ use cubecl_server::{
     compiler::CompilationError,
     dry_run::LaunchMode,
     id::KernelId,
-    kernel::{CubeKernel, define_kernel},
+    kernel::{CubeKernel, KernelDefinition, define_kernel},
     logging::ServerLogger,
     memory_management::{ManagedMemoryHandle, MemoryAllocationMode, StreamMemoryReport},
     server::{
@@ -74,6 +75,16 @@ impl Recorder {
     }
 }
 
+/// A panic would end on the thread of the server, and the kernel be lost.
+fn compile(target: Target, kernel: KernelDefinition) -> Result<Source, CompilationError> {
+    catch_unwind(AssertUnwindSafe(|| target.compile(kernel))).unwrap_or_else(|_| {
+        Err(CompilationError::Generic {
+            reason: "the compiler panicked".to_owned(),
+            backtrace: BackTrace::capture(),
+        })
+    })
+}
+
 impl Server for Recorder {
     unsafe fn launch(
         &mut self,
@@ -88,7 +99,7 @@ impl Server for Recorder {
         if !type_name.starts_with("burn_argmax::") || !self.seen.insert(id.clone()) {
             return;
         }
-        let source = define_kernel(&*kernel).and_then(|kernel| self.target.compile(kernel));
+        let source = define_kernel(&*kernel).and_then(|kernel| compile(self.target, kernel));
         let launch = Launch {
             type_name,
             units: id.cube_dim.num_elems(),

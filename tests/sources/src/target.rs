@@ -162,13 +162,15 @@ fn hopper() -> CppSupportedFeatures {
     }
 }
 
-/// What CubeCL asks of a device of Vulkan 1.3 without extensions.
+/// What CubeCL asks of a device of Vulkan 1.3, with one extension. Without it, the shared memory of CubeCL 0.11.3 is
+/// declared as a pointer to itself, and no kernel that has any is valid.
 fn vulkan_1_3() -> WgpuCompilationOptions {
     WgpuCompilationOptions {
         supports_u64: true,
         supports_vulkan_compiler: true,
         supports_msl_compiler: false,
         vulkan: VulkanCompilationOptions {
+            supports_explicit_smem: true,
             supports_uniform_standard_layout: true,
             max_spirv_version: (1, 6),
             max_vector_size: 4,

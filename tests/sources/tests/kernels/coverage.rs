@@ -6,9 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn_argmax_sources::operators;
+use burn_argmax_sources::{Target, operators};
 
-use crate::KERNELS;
+use crate::kernels;
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/burn-argmax/src")
@@ -35,51 +35,65 @@ fn identifier(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-fn identifiers_after<'a>(text: &'a str, words: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split(words).skip(1).map(identifier)
+fn identifiers_after<'a>(text: &'a str, words: &str) -> Vec<&'a str> {
+    text.split(words).skip(1).map(identifier).collect()
 }
 
 #[test]
 fn every_operator_with_kernels_is_called() {
     let source = read(&sources().join("backends/cubecl.rs"));
-    let there: BTreeSet<_> = identifiers_after(&source, "\n    fn ").collect();
-    assert_eq!(operators().collect::<BTreeSet<_>>(), there);
+    let there = BTreeSet::from_iter(identifiers_after(&source, "\n    fn "));
+    assert_eq!(BTreeSet::from_iter(operators()), there);
 }
 
-/// A kernel is a function that is launched, with each type that it can be given.
-#[test]
-fn every_kernel_is_compiled() {
-    let text: String = files(&sources().join("kernels/cube"))
-        .iter()
-        .map(|path| read(path))
-        .collect();
-    let mut there = BTreeSet::new();
+/// Functions that are launched, and each with every type that it can be given.
+fn kernels_of_sources() -> BTreeSet<String> {
+    let files = files(&sources().join("kernels/cube"));
+    let text: String = files.iter().map(|path| read(path)).collect();
+    let traits = BTreeSet::from_iter(identifiers_after(&text, "trait "));
+    let mut kernels = BTreeSet::new();
     for function in text.split("#[cube(launch").skip(1) {
-        let start = function
-            .find("fn ")
+        let signature = function
+            .split_once("fn ")
             .expect("an attribute belongs to a function")
-            + 3;
-        let signature = &function[start..];
-        let generics = &signature[..signature.find('(').expect("a function has arguments")];
-        for bound in ["Reduction", "Map"] {
-            if generics.contains(&format!(": {bound}")) {
-                for operator in identifiers_after(&text, &format!(" {bound} for ")) {
-                    there.insert((identifier(signature).to_owned(), operator.to_owned()));
-                }
-            }
+            .1;
+        let generics = signature
+            .split_once('(')
+            .expect("a function has arguments")
+            .0;
+        let name = identifier(signature);
+        kernels.insert(name.to_owned());
+        for bound in traits
+            .iter()
+            .filter(|bound| generics.contains(&format!(": {bound}")))
+        {
+            let types = identifiers_after(&text, &format!(" {bound} for "));
+            kernels.extend(types.iter().map(|ty| format!("{name} of {ty}")));
         }
     }
+    kernels
+}
+
+#[test]
+fn every_kernel_is_compiled() {
+    let there = kernels_of_sources();
     assert!(
-        there.len() > 12,
-        "the sources are no longer read: {there:?}"
+        there.contains("scan_kernel of SoftArgmax"),
+        "the sources are read: {there:?}"
     );
-    let seen: BTreeSet<_> = KERNELS
-        .iter()
-        .flat_map(|kernel| {
-            let operators = kernel.types.iter();
-            operators.map(|operator| (kernel.function.clone(), operator.clone()))
-        })
-        .collect();
-    let missing: Vec<_> = there.difference(&seen).collect();
-    assert!(missing.is_empty(), "never launched: {missing:?}");
+    for target in Target::ALL {
+        let seen: BTreeSet<_> = kernels(target)
+            .iter()
+            .flat_map(|kernel| {
+                let types = kernel.types.iter();
+                let of_types = types.map(|ty| format!("{} of {ty}", kernel.function));
+                of_types.chain([kernel.function.clone()])
+            })
+            .collect();
+        let missing: Vec<_> = there.difference(&seen).collect();
+        assert!(
+            missing.is_empty(),
+            "never launched for {target}: {missing:?}"
+        );
+    }
 }
