@@ -175,7 +175,7 @@ fn of_a_module_that_does_not_learn() {
 fn of_other_channels() {
     let shapes = |module: &str, record: &str| {
         format!(
-            "Apply errors: [\"beta.log: shape mismatch, expected [{module}] but record has [{record}]\"]"
+            "Apply errors: [\"beta.log: shape mismatch, expected Shape {{ dims: [{module}] }} but record has Shape {{ dims: [{record}] }}\"]"
         )
     };
     let record = |channels| {

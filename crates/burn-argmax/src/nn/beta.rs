@@ -26,7 +26,7 @@ use crate::{
 /// | learnt | that learns | the same, bit for bit |
 /// | learnt | with a fixed beta | refused: `Unused tensors: ["beta.log"]`. With [`allow_unused(true)`], the configuration's beta stays |
 /// | fixed | that learns | refused: `Missing tensors: ["beta.log"]`. With [`allow_partial(true)`], it starts from the configuration's beta |
-/// | learnt | with other channels | refused: `beta.log: shape mismatch, expected [3] but record has [1]` |
+/// | learnt | with other channels | refused, whatever is allowed: `beta.log: shape mismatch, expected Shape { dims: [3] } but record has Shape { dims: [1] }` |
 ///
 /// To keep what was learnt and learn no more, load it into a module that learns and [`freeze`](Module::freeze) that.
 /// One beta can also become that of a configuration: it is what [`values`](Beta::values) has.
