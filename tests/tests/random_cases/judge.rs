@@ -16,10 +16,13 @@ use crate::{
 /// Rows of an upstream gradient, as the dtype has them, and the loss that it is the gradient of.
 type Loss = (Vec<Vec<f64>>, Tensor<1>);
 
+/// The same from the numbers that are to come from upstream.
+type LossOf = Box<dyn FnOnce(&[Vec<f64>]) -> Loss>;
+
 /// A result, row by row.
 pub struct Outcome {
     rows: Vec<Vec<f64>>,
-    loss: Box<dyn FnOnce(&[Vec<f64>]) -> Loss>,
+    loss: LossOf,
 }
 
 /// A row of scores, and what comes from upstream to each of its results.
