@@ -38,7 +38,7 @@ fn images_of_ones_own_are_learnt_and_found() {
     ];
     let report = train(&out, &[&data[..], &["--epochs", "1"]].concat());
     let counts = format!(
-        "24 images, {} points, {} more are missing",
+        "24 images, {} points, {} more missing",
         set.visible, set.missing
     );
     let name = report["data"].as_str().unwrap();

@@ -98,19 +98,17 @@ impl Annotated {
             self.objects.iter().map(|(_, object)| count(object)).sum()
         };
         let mut name = format!(
-            "{}: {} images, {} points, {} more are missing",
+            "{}: {} images, {} points, {} more missing",
             path.display(),
             self.objects.len(),
             sum(Object::visible),
             sum(|object| object.missing),
         );
-        for (count, what) in [
-            (self.without, "without a point"),
-            (self.further, "of an image that has another one"),
-        ] {
-            if count > 0 {
-                name += &format!(", left out {count} annotations {what}");
-            }
+        if self.without + self.further > 0 {
+            name += &format!(
+                "; annotations left out: {} without a point, {} beside another of the same image",
+                self.without, self.further
+            );
         }
         name
     }
@@ -306,8 +304,8 @@ mod tests {
         assert_eq!(second.points, [None, Some([19.0, 9.0]), None]);
         assert_eq!(
             annotated.name(Path::new("c.json")),
-            "c.json: 2 images, 3 points, 1 more are missing, left out 2 annotations without a point, \
-             left out 1 annotations of an image that has another one"
+            "c.json: 2 images, 3 points, 1 more missing; annotations left out: 2 without a point, \
+             1 beside another of the same image"
         );
     }
 
