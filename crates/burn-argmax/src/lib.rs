@@ -82,11 +82,6 @@
 //! feature `router` and that of its backend, and has registered the operators with
 #![cfg_attr(feature = "router", doc = "[`register_argmax_ops`].")]
 #![cfg_attr(not(feature = "router"), doc = "`register_argmax_ops`.")]
-//!
-//! With `capture`, on the device by which Burn captures graphs for an exporter, [`soft_argmax`], [`softmax`] and
-//! [`spatial_soft_argmax`] are the few plain operations that burn-onnx knows, for weights of a softmax or given ones.
-//! An exported graph treats no mask and no broken row apart: a row with a NaN or an infinite score is what the
-//! arithmetic of its runtime makes of it, and positions are of `f32`.
 
 extern crate alloc;
 

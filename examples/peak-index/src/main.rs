@@ -4,8 +4,6 @@ mod cli;
 mod data;
 mod devices;
 mod evaluation;
-#[cfg(feature = "onnx")]
-mod export;
 mod infer;
 mod model;
 mod op;
@@ -27,8 +25,6 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Train(args)) => run::run(&args),
         Some(Command::Infer(args)) => infer::run(&args),
-        #[cfg(feature = "onnx")]
-        Some(Command::Export(args)) => export::run(&args),
         #[cfg(feature = "remote")]
         Some(Command::Serve(args)) => serve::run(&args),
         None => run::run(&cli.train),

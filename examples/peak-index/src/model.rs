@@ -92,13 +92,7 @@ impl PeakNet {
         let coarse = self
             .coarse_output
             .forward(self.activation.forward(features));
-        let [batch, _, positions] = coarse.dims();
-        // Not by `swap_dims`, which burn-onnx 0.22 cannot export.
-        let samples = (0..STRIDE).map(|sample| {
-            let sample = coarse.clone().narrow(1, sample, 1);
-            sample.reshape([batch, positions, 1])
-        });
-        let coarse = Tensor::cat(samples.collect(), 2).reshape([batch, positions * STRIDE]);
+        let coarse = coarse.swap_dims(1, 2).flatten(1, 2);
 
         let features = self.activation.forward(self.fine_input.forward(input));
         let fine = self.fine_output.forward(features).squeeze_dim(1);

@@ -31,8 +31,7 @@ fn is_listed(device: &DispatchDevice) -> bool {
         not(any(
             feature = "_cpu-kernels",
             feature = "_cube-kernels",
-            feature = "remote-kernels",
-            feature = "capture"
+            feature = "remote-kernels"
         )),
         expect(
             unused_variables,
@@ -53,8 +52,6 @@ fn is_listed(device: &DispatchDevice) -> bool {
         matches!(device, DispatchDevice::NdArray(_)),
         #[cfg(feature = "remote-kernels")]
         matches!(device, DispatchDevice::Remote(_)),
-        #[cfg(feature = "capture")]
-        matches!(device, DispatchDevice::Capture(_)),
     ]
     .contains(&true)
 }
