@@ -37,6 +37,9 @@ pub fn soft_top_k(row: &[f64], k: usize, beta: f64) -> Vec<f64> {
     let between = (turns[above - 1] + turns[above]) / 2.0;
     let moving = scaled.iter().filter(|&&z| z > between && z - 1.0 < between);
     let moving: Vec<f64> = moving.copied().collect();
+    if moving.is_empty() {
+        return weights(between).collect();
+    }
     let ones = scaled.iter().filter(|&&z| z - 1.0 >= between).count();
     // In parts: a slope is a small difference of two such sums.
     let sum: f64 = moving

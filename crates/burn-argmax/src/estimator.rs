@@ -1,5 +1,10 @@
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    config::deserialize,
+    functions::{ensure, validate_beta},
+};
+
 /// The gradient that [`sampled_one_hot`](crate::sampled_one_hot()) sends back.
 ///
 /// `u` is the upstream gradient, `D` the one-hot that was drawn, `g` the noise that it was drawn with, and
@@ -13,7 +18,9 @@ use serde::{Deserialize, Serialize};
 /// | [`ReinMax`](Estimator::ReinMax) | `2 J((softmax(beta x) + D) / 2) u - J(softmax(x)) u / 2` | exact for losses up to quadratic in `D`, at `beta` of 1 |
 /// | [`GumbelRao`](Estimator::GumbelRao) | the mean of `GumbelSoftmax` over `samples` noises that draw the same `D` | the same bias, less variance |
 /// | [`Gapped`](Estimator::Gapped) | `beta J(softmax(beta y)) u`, `y` being `x` with `D` raised to the maximum and the others kept `gap` below it | little variance |
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// It is serialisable. What the operator refuses is refused where it is read, too.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Estimator {
     /// The upstream gradient, unchanged (Bengio, Léonard and Courville, "Estimating or Propagating
@@ -54,10 +61,22 @@ pub enum Estimator {
     },
 }
 
+#[derive(Deserialize)]
+#[serde(remote = "Estimator", deny_unknown_fields)]
+enum Stored {
+    Identity,
+    Softmax { beta: f64 },
+    GumbelSoftmax { beta: f64 },
+    ReinMax { beta: f64 },
+    GumbelRao { beta: f64, samples: usize },
+    Gapped { beta: f64, gap: f64 },
+}
+
+deserialize!(Estimator, Stored, read => read.validate("Estimator"));
+
 impl Estimator {
     /// Refuses what defines no gradient.
-    #[track_caller]
-    pub(crate) fn check(self, op: &str) {
+    pub(crate) fn validate(self, op: &str) -> Result<(), String> {
         let beta = match self {
             Self::Identity => 1.0,
             Self::Softmax { beta }
@@ -66,15 +85,15 @@ impl Estimator {
             | Self::GumbelRao { beta, .. }
             | Self::Gapped { beta, .. } => beta,
         };
-        crate::functions::check_beta(op, beta);
-        if let Self::GumbelRao { samples, .. } = self {
-            assert!(samples > 0, "{op}: samples must be at least 1, got 0");
-        }
-        if let Self::Gapped { gap, .. } = self {
-            assert!(
-                gap.is_finite() && gap > 0.0,
-                "{op}: gap must be finite and > 0, got {gap}"
-            );
+        validate_beta(op, beta)?;
+        match self {
+            Self::GumbelRao { samples, .. } => ensure(samples > 0, || {
+                format!("{op}: samples must be at least 1, got 0")
+            }),
+            Self::Gapped { gap, .. } => ensure(gap.is_finite() && gap > 0.0, || {
+                format!("{op}: gap must be finite and > 0, got {gap}")
+            }),
+            _ => Ok(()),
         }
     }
 }

@@ -87,15 +87,19 @@ extern crate alloc;
 
 mod backends;
 mod broken;
+#[cfg(any(doc, doctest))]
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
 mod composed;
+mod config;
 #[cfg(feature = "_custom-operations")]
 mod custom;
+#[cfg(any(doc, doctest))]
 #[doc = include_str!("discrete_choices.md")]
 pub mod discrete_choices {}
 mod estimator;
 mod functions;
+#[cfg(any(doc, doctest))]
 #[doc = include_str!("guide.md")]
 pub mod guide {}
 #[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]

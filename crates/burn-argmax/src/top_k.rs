@@ -57,7 +57,7 @@ pub(crate) fn soft_level(line: &[f64], k: usize, beta: f64, scratch: &mut Vec<f6
     // The level itself is between 0 and 1, so that what is farther from it is not.
     let mut ones = 0;
     scratch.clear();
-    for &x in line {
+    for &x in line.iter().filter(|&&x| x != f64::NEG_INFINITY) {
         let distance = beta * (x - level).clamp(-f64::MAX, f64::MAX);
         if distance >= 1.0 {
             ones += 1;

@@ -2,6 +2,11 @@ use burn_core::tensor::DType;
 use half::{bf16, f16};
 use serde::{Deserialize, Serialize};
 
+use crate::{
+    config::deserialize,
+    functions::{ensure, validate_alpha, validate_beta},
+};
+
 /// How scores become weights, whose average an operator takes.
 ///
 /// | | weight of a score `x` | for |
@@ -38,7 +43,25 @@ use serde::{Deserialize, Serialize};
 /// let p = Tensor::<2>::from_floats([[0.0, 0.25, 0.75, 0.0]], &device);
 /// assert_eq!(soft_argmax(p, 1, Weighting::given()).into_scalar::<f32>(), 1.75);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// # Stored
+///
+/// It is serialisable, for the configurations of the modules. What the operators refuse is refused where it is
+/// read, too.
+///
+/// ```
+/// use burn_argmax::Weighting;
+///
+/// let stored = r#"{"weights": {"Above": {"beta": 1.0, "level": 0.5}}, "radius": 3}"#;
+/// let weighting: Weighting = serde_json::from_str(stored)?;
+/// assert_eq!(weighting, Weighting::softmax(1.0).above(0.5).within(3));
+///
+/// let refused = serde_json::from_str::<Weighting>(r#"{"weights": {"Softmax": {"beta": -1.0}}}"#);
+/// let message = refused.unwrap_err().to_string();
+/// assert!(message.starts_with("Weighting: beta must be finite and >= 0, got -1"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Weighting {
     pub(crate) weights: Weights,
     pub(crate) radius: Option<usize>,
@@ -47,8 +70,20 @@ pub struct Weighting {
     pub(crate) alpha: Option<f64>,
 }
 
+/// `radius` and `alpha` may be left out.
+#[derive(Deserialize)]
+#[serde(remote = "Weighting", deny_unknown_fields)]
+struct Stored {
+    weights: Weights,
+    radius: Option<usize>,
+    alpha: Option<f64>,
+}
+
+deserialize!(Weighting, Stored, read => read.validate("Weighting", DType::F64));
+
 /// The weights of a whole line.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) enum Weights {
     Softmax { beta: f64 },
     Above { beta: f64, level: f64 },
@@ -155,6 +190,39 @@ impl Weighting {
             Weights::Above { level, .. } => Some(level),
             _ => None,
         }
+    }
+
+    /// Refuses what defines no weights of scores of a dtype.
+    pub(crate) fn validate(self, op: &str, dtype: DType) -> Result<(), String> {
+        match self.weights {
+            Weights::Softmax { beta } => validate_beta(op, beta)?,
+            Weights::Above { beta, level } => {
+                ensure(beta.is_finite() && beta > 0.0, || {
+                    format!(
+                        "{op}: beta must be finite and > 0 for weights above a level, got {beta}"
+                    )
+                })?;
+                ensure(
+                    self.rounded(dtype).level().is_none_or(f64::is_finite),
+                    || {
+                        format!(
+                            "{op}: the level that weights are above must be finite in {dtype:?}, got {level:e}"
+                        )
+                    },
+                )?;
+            }
+            Weights::Given => {}
+        }
+        if let Some(alpha) = self.alpha {
+            validate_alpha(op, alpha)?;
+            // Which only a file can say.
+            ensure(matches!(self.weights, Weights::Softmax { .. }), || {
+                format!("{op}: alpha must be null but for weights of a softmax, got {alpha}")
+            })?;
+        }
+        ensure(self.radius != Some(0), || {
+            format!("{op}: radius must be at least 1, got 0")
+        })
     }
 
     /// With the level that scores of a dtype are compared with.

@@ -13,4 +13,4 @@ mod training;
 
 pub use metric::Measured;
 pub use numbers::numbers;
-pub use training::{Measure, Trained, Training, TrainingSettings, curves};
+pub use training::{Measure, Trained, Training, TrainingSettings, curves, load};

@@ -31,6 +31,11 @@ use crate::{
     progress::Progress,
 };
 
+/// The configuration of a run, in its directory.
+const CONFIGURATION: &str = "config.json";
+/// The trained model, but for its extension.
+const MODEL: &str = "model";
+
 /// The settings of a training run, whatever it trains.
 #[derive(Config, Debug)]
 pub struct TrainingSettings {
@@ -90,9 +95,10 @@ pub struct Trained<M> {
 }
 
 impl Training<'_> {
-    /// Trains the model that `init` makes, and saves it in the directory.
+    /// Trains the model that `init` makes, and saves it in the directory, beside the configuration of all.
     pub fn run<M, I, B>(
         &self,
+        config: &impl Config,
         init: impl FnOnce(&Device) -> M,
         batcher: impl Batcher<I, B> + Clone + 'static,
         train: impl Dataset<I> + 'static,
@@ -105,9 +111,14 @@ impl Training<'_> {
         I: Send + Sync + Clone + Debug + 'static,
         B: Send + Clone + Debug + 'static,
     {
-        let settings = self.settings;
+        let (directory, settings) = (self.directory, self.settings);
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cannot create {}", directory.display()))?;
+        config
+            .save(directory.join(CONFIGURATION))
+            .context("cannot save the configuration")?;
         if let Some(epoch) = self.resume {
-            checkpoint::check(self.directory, epoch)?;
+            checkpoint::check(directory, epoch)?;
         }
         let devices: Vec<Device> = self.devices.iter().cloned().map(Device::autodiff).collect();
         let device = devices.first().context("no device to train on")?;
@@ -144,7 +155,7 @@ impl Training<'_> {
             .add(KeepLastNCheckpoints::new(2))
             .add(best)
             .build();
-        let mut training = SupervisedTraining::new(self.directory, Arc::new(train), valid)
+        let mut training = SupervisedTraining::new(directory, Arc::new(train), valid)
             .metric_train_numeric(metric(&means[0]))
             .metric_valid_numeric(metric(&means[1]))
             .with_default_checkpointers()
@@ -197,7 +208,7 @@ impl Training<'_> {
         }
         model
             .clone()
-            .save_file(self.directory.join("model"))
+            .save_file(self.directory.join(MODEL))
             .with_context(|| format!("cannot save the model in {}", self.directory.display()))?;
         Ok(Trained {
             model,
@@ -205,6 +216,17 @@ impl Training<'_> {
             valid_curve,
         })
     }
+}
+
+/// Loads the model that a run has saved, and the configuration from which `init` makes it.
+pub fn load<C: Config, M: Module>(directory: &Path, init: impl FnOnce(&C) -> M) -> Result<(M, C)> {
+    let path = directory.join(CONFIGURATION);
+    let config = C::load(&path)
+        .with_context(|| format!("cannot load the configuration {}", path.display()))?;
+    let model = init(&config)
+        .try_load_file(directory.join(MODEL))
+        .with_context(|| format!("cannot load the model in {}", directory.display()))?;
+    Ok((model, config))
 }
 
 /// The mean of the measure in each epoch of training and of validation, from the metric files of a run.

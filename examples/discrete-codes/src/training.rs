@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::{optim::AdamConfig, prelude::*, train::Interrupter};
 use examples_common::{Measure, Trained, Training, TrainingSettings};
 
@@ -33,11 +33,6 @@ pub fn train(
     device: &Device,
     interrupter: &Interrupter,
 ) -> Result<Trained<Autoencoder>> {
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("cannot create {}", directory.display()))?;
-    config
-        .save(directory.join("config.json"))
-        .context("cannot save the configuration")?;
     let training = Training {
         directory,
         label: config.model.choice.name(),
@@ -49,6 +44,7 @@ pub fn train(
         resume: None,
     };
     training.run(
+        config,
         |device| config.model.init(device),
         DigitBatcher,
         Part(digits.train.clone()),
@@ -58,12 +54,8 @@ pub fn train(
 
 /// Loads a network that [`train`] has saved.
 pub fn load(directory: &Path, device: &Device) -> Result<Autoencoder> {
-    let path = directory.join("config.json");
-    let config = TrainingConfig::load(&path)
-        .with_context(|| format!("cannot load the configuration {}", path.display()))?;
-    config
-        .model
-        .init(device)
-        .try_load_file(directory.join("model"))
-        .with_context(|| format!("cannot load the model in {}", directory.display()))
+    let (model, _) = examples_common::load(directory, |config: &TrainingConfig| {
+        config.model.init(device)
+    })?;
+    Ok(model)
 }

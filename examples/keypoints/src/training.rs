@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::{optim::AdamConfig, prelude::*, train::Interrupter};
 use examples_common::{Measure, Trained, Training, TrainingSettings};
 
@@ -35,11 +35,6 @@ pub fn train(
     device: &Device,
     interrupter: &Interrupter,
 ) -> Result<Trained<HeatmapNet>> {
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("cannot create {}", directory.display()))?;
-    config
-        .save(directory.join("config.json"))
-        .context("cannot save the configuration")?;
     let training = Training {
         directory,
         label: config.model.method.name(),
@@ -52,6 +47,7 @@ pub fn train(
         resume: None,
     };
     training.run(
+        config,
         |device| config.model.init(device),
         KeypointBatcher,
         parts.train.clone(),
@@ -61,13 +57,7 @@ pub fn train(
 
 /// Loads a network that [`train`] has saved, and its configuration.
 pub fn load(directory: &Path, device: &Device) -> Result<(HeatmapNet, TrainingConfig)> {
-    let path = directory.join("config.json");
-    let config = TrainingConfig::load(&path)
-        .with_context(|| format!("cannot load the configuration {}", path.display()))?;
-    let network = config
-        .model
-        .init(device)
-        .try_load_file(directory.join("model"))
-        .with_context(|| format!("cannot load the model in {}", directory.display()))?;
-    Ok((network, config))
+    examples_common::load(directory, |config: &TrainingConfig| {
+        config.model.init(device)
+    })
 }

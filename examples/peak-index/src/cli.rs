@@ -28,6 +28,7 @@ pub enum Command {
 
 /// What is saved with a run is what another needs to go on with it.
 #[derive(Args, Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct TrainArgs {
     /// A WFDB record with annotations, as PATH/100 (default: synthetic traces).
     #[arg(long, value_name = "PATH")]

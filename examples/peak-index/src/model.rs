@@ -91,9 +91,8 @@ impl PeakNet {
         // [batch, STRIDE, positions]: the samples of a position are in the channels.
         let coarse = self
             .coarse_output
-            .forward(self.activation.forward(features))
-            .swap_dims(1, 2)
-            .flatten(1, 2);
+            .forward(self.activation.forward(features));
+        let coarse = coarse.swap_dims(1, 2).flatten(1, 2);
 
         let features = self.activation.forward(self.fine_input.forward(input));
         let fine = self.fine_output.forward(features).squeeze_dim(1);

@@ -34,6 +34,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 }
 
 fn begin(args: &TrainArgs) -> Result<()> {
+    let source = source(args)?;
     let mut args = args.clone();
     if let Some(record) = &mut args.record {
         // The run may be gone on with from elsewhere.
@@ -46,7 +47,6 @@ fn begin(args: &TrainArgs) -> Result<()> {
         }
     }
     args.op = ops;
-    let source = source(&args)?;
     let devices = Devices::open(&args, &args.device)?;
     let out = output::directory(args.out.as_deref(), Path::new(RUNS))?;
     let path = out.join(ARGUMENTS);

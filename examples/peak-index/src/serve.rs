@@ -1,17 +1,12 @@
 use std::net::TcpListener;
 
 use anyhow::{Context, Result};
-#[cfg(any(
-    feature = "wgpu",
-    feature = "vulkan",
-    feature = "metal",
-    feature = "cuda",
-    feature = "rocm"
-))]
+#[cfg(feature = "_cube")]
 use burn::backend::Cube;
 #[cfg(feature = "flex")]
 use burn::backend::Flex;
 #[cfg(feature = "ndarray")]
+#[expect(deprecated, reason = "served until Burn drops it")]
 use burn::backend::NdArray;
 use burn::server::{CustomOpRegistry, RemoteServer, WebSocketTransport};
 use burn_argmax::register_argmax_ops;
@@ -32,24 +27,13 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     }
     let server = match name {
         #[cfg(feature = "ndarray")]
+        #[expect(deprecated, reason = "served until Burn drops it")]
         "ndarray" => with_kernels_of!(NdArray),
         #[cfg(feature = "flex")]
         "flex" => with_kernels_of!(Flex),
-        #[cfg(any(
-            feature = "wgpu",
-            feature = "vulkan",
-            feature = "metal",
-            feature = "cuda",
-            feature = "rocm"
-        ))]
+        #[cfg(feature = "_cube")]
         _ => with_kernels_of!(Cube),
-        #[cfg(not(any(
-            feature = "wgpu",
-            feature = "vulkan",
-            feature = "metal",
-            feature = "cuda",
-            feature = "rocm"
-        )))]
+        #[cfg(not(feature = "_cube"))]
         _ => server,
     };
     let listener =

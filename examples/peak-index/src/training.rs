@@ -1,6 +1,6 @@
 use std::{path::Path, sync::Arc};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::{optim::AdamConfig, prelude::*, train::Interrupter};
 use examples_common::{Measure, Trained, Training, TrainingSettings};
 
@@ -35,11 +35,6 @@ pub fn train(
     interrupter: &Interrupter,
     resume: Option<usize>,
 ) -> Result<Trained<PeakNet>> {
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("cannot create {}", directory.display()))?;
-    config
-        .save(directory.join("config.json"))
-        .context("cannot save the configuration")?;
     let training = Training {
         directory,
         label: config.model.op.name(),
@@ -51,6 +46,7 @@ pub fn train(
         resume,
     };
     training.run(
+        config,
         |device| config.model.init(device),
         PeakBatcher,
         PeakDataset::drawn_anew(source.clone(), Split::Train, resume.unwrap_or(0)),
@@ -60,14 +56,10 @@ pub fn train(
 
 /// Loads a network that [`train`] has saved.
 pub fn load(directory: &Path, device: &Device) -> Result<PeakNet> {
-    let path = directory.join("config.json");
-    let config = TrainingConfig::load(&path)
-        .with_context(|| format!("cannot load the configuration {}", path.display()))?;
-    config
-        .model
-        .init(device)
-        .try_load_file(directory.join("model"))
-        .with_context(|| format!("cannot load the model in {}", directory.display()))
+    let (model, _) = examples_common::load(directory, |config: &TrainingConfig| {
+        config.model.init(device)
+    })?;
+    Ok(model)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-use burn_argmax::soft_argmax;
+use burn_argmax::{
+    Coordinates, Weighting, soft_argmax, soft_argmax_moments, spatial_soft_argmax_moments,
+};
 use burn_argmax_tests::{
-    check::{assert_index, assert_ulps},
+    check::{assert_index, assert_ulps, assert_within},
     data::{LENGTHS, tensor, uniform, values, widen},
-    oracle,
+    oracle, oracle_spatial,
 };
 
 use super::device;
@@ -37,5 +39,49 @@ fn a_maximum_far_from_the_weight() {
         let want = oracle::soft_argmax(&widen(&x), 1.0);
         let got = soft_argmax(tensor(&x, [1, n], &device), 1, 1.0);
         assert_index(&values(got), &[want], n);
+    }
+}
+
+/// Masses of which there is no number for the sum, or for one times the square of a distance.
+#[test]
+fn masses_as_large_as_there_are() {
+    let Some(device) = device() else { return };
+    for (n, width) in [(9, 1), (9, 16), (3000, 1), (3000, 16), (70_003, 1)] {
+        let mut masses = vec![0.0; n * width];
+        masses[..width].fill(f32::MAX);
+        masses[(n - 1) * width..].fill(f32::MAX);
+        let x = || tensor(&masses, [1, n, width], &device);
+        let given = Weighting::given();
+        let middle = (n - 1) as f64 / 2.0;
+        let moments = soft_argmax_moments(x(), 1, given);
+        for mean in [soft_argmax(x(), 1, given), moments.mean] {
+            assert_index(&values(mean), &vec![middle; width], n);
+        }
+        let variance = values(moments.variance);
+        assert_within(&variance, &vec![middle * middle; width], |want| 1e-5 * want);
+        if width == 1 {
+            let maps = x().reshape([1, 1, n]);
+            let moments = spatial_soft_argmax_moments(maps, given, Coordinates::Index);
+            assert_index(&values(moments.mean), &[middle], n);
+            let variance = values(moments.covariance);
+            assert_within(&variance, &[middle * middle], |want| 1e-5 * want);
+        }
+    }
+}
+
+/// Maps of rows that fill no vector.
+#[test]
+fn narrow_maps() {
+    let Some(device) = device() else { return };
+    for [height, width] in [[2000, 1], [1000, 2], [700, 3], [3000, 17]] {
+        let scores = uniform(41, height * width);
+        let maps = tensor(&scores, [1, 1, height, width], &device);
+        let got = spatial_soft_argmax_moments(maps, 0.5, Coordinates::Index);
+        let want = oracle_spatial::moments(&widen(&scores), &[height, width], 0.5);
+        let mean = values(got.mean);
+        assert_index(&mean[..1], &want.mean[..1], width);
+        assert_index(&mean[1..], &want.mean[1..], height);
+        let along_y = want.covariance[1][1];
+        assert_within(&values(got.covariance)[3..], &[along_y], |_| 1e-5 * along_y);
     }
 }

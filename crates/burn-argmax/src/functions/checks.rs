@@ -1,7 +1,20 @@
 use burn_core::tensor::{AsIndex, DType, Shape, Tensor};
 
-use super::entmax::check_alpha;
-use crate::{Weighting, weighting::Weights};
+use crate::Weighting;
+
+/// `Err` with what is refused, unless it holds.
+pub(crate) fn ensure(holds: bool, refusal: impl FnOnce() -> String) -> Result<(), String> {
+    holds.then_some(()).ok_or_else(refusal)
+}
+
+/// Panics with what is refused.
+#[track_caller]
+pub(crate) fn accept(valid: Result<(), String>) {
+    // No closure, in which a panic would not point to the caller.
+    if let Err(refusal) = valid {
+        panic!("{refusal}");
+    }
+}
 
 /// Resolves a dimension argument, and refuses one that has no index to return.
 #[track_caller]
@@ -40,12 +53,16 @@ pub(crate) fn check_k<const D: usize>(
 }
 
 /// Refuses an inverse temperature that defines no softmax.
+pub(crate) fn validate_beta(op: &str, beta: f64) -> Result<(), String> {
+    ensure(beta.is_finite() && beta >= 0.0, || {
+        format!("{op}: beta must be finite and >= 0, got {beta}")
+    })
+}
+
+/// The same with a panic.
 #[track_caller]
 pub(crate) fn check_beta(op: &str, beta: f64) {
-    assert!(
-        beta.is_finite() && beta >= 0.0,
-        "{op}: beta must be finite and >= 0, got {beta}"
-    );
+    accept(validate_beta(op, beta));
 }
 
 /// How scores of a dtype become weights. Refuses what defines none.
@@ -56,27 +73,7 @@ pub(crate) fn check_weighting(
     dtype: DType,
 ) -> Weighting {
     let weighting = weighting.into();
-    match weighting.weights {
-        Weights::Softmax { beta } => check_beta(op, beta),
-        Weights::Above { beta, level } => {
-            assert!(
-                beta.is_finite() && beta > 0.0,
-                "{op}: beta must be finite and > 0 for weights above a level, got {beta}"
-            );
-            assert!(
-                weighting.rounded(dtype).level().is_none_or(f64::is_finite),
-                "{op}: the level that weights are above must be finite in {dtype:?}, got {level:e}"
-            );
-        }
-        Weights::Given => {}
-    }
-    if let Some(alpha) = weighting.alpha {
-        check_alpha(op, alpha);
-    }
-    assert!(
-        weighting.radius != Some(0),
-        "{op}: radius must be at least 1, got 0"
-    );
+    accept(weighting.validate(op, dtype));
     weighting.rounded(dtype)
 }
 

@@ -3,7 +3,7 @@ use burn_core::{
     tensor::{AsIndex, Tensor},
 };
 
-use super::{check_beta, check_dim, dispatch::dispatch};
+use super::{accept, check_beta, check_dim, dispatch::dispatch, ensure};
 use crate::{Weighting, composed, precision::accumulator};
 
 /// The entmax along a dimension: scores to probabilities of which those far below the maximum are exactly 0.
@@ -73,12 +73,16 @@ pub fn entmax<const D: usize>(
 }
 
 /// Refuses what defines no entmax.
+pub(crate) fn validate_alpha(op: &str, alpha: f64) -> Result<(), String> {
+    ensure((1.0..=2.0).contains(&alpha), || {
+        format!("{op}: alpha must be from 1 to 2, got {alpha}")
+    })
+}
+
+/// The same with a panic.
 #[track_caller]
 pub(crate) fn check_alpha(op: &str, alpha: f64) {
-    assert!(
-        (1.0..=2.0).contains(&alpha),
-        "{op}: alpha must be from 1 to 2, got {alpha}"
-    );
+    accept(validate_alpha(op, alpha));
 }
 
 /// Whether the weights of a softmax differ from those of this alpha by less than their rounding.

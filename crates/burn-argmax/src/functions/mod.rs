@@ -39,13 +39,14 @@ mod target_of_bins;
 mod two_hot;
 
 pub(crate) use checks::{
-    check_beta, check_dim, check_heatmaps, check_k, check_sigma, check_weighting, empty,
-    without_indices,
+    accept, check_beta, check_dim, check_heatmaps, check_k, check_sigma, check_weighting, empty,
+    ensure, validate_beta, without_indices,
 };
 pub use coordinates::Coordinates;
 pub use entmax::entmax;
 pub(crate) use entmax::{
-    along as entmax_along, check_alpha, is_softmax, weights_of_lines, weights_of_maps,
+    along as entmax_along, check_alpha, is_softmax, validate_alpha, weights_of_lines,
+    weights_of_maps,
 };
 pub use gaussian_bins::gaussian_bins;
 pub use gumbel_noise::gumbel_noise;

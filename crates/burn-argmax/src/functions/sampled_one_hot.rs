@@ -1,6 +1,6 @@
 use burn_core::tensor::{AsIndex, Tensor};
 
-use super::{check_dim, dispatch::dispatch};
+use super::{accept, check_dim, dispatch::dispatch};
 use crate::{Estimator, Noise};
 
 /// A one-hot drawn from the softmax of the logits, with an estimator's gradient: a discrete choice that
@@ -69,7 +69,7 @@ pub fn sampled_one_hot<const D: usize>(
     noise: Noise,
 ) -> Tensor<D> {
     let dim = check_dim("sampled_one_hot", &logits, dim);
-    estimator.check("sampled_one_hot");
+    accept(estimator.validate("sampled_one_hot"));
     if logits.shape().num_elements() == 0 {
         return logits;
     }

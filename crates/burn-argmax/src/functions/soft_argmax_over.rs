@@ -103,16 +103,17 @@ pub(crate) fn over<const D: usize, const B: usize>(
     if logits.shape().num_elements() == 0 {
         return without_indices(logits, dim);
     }
-    let bins = spread(bins.dequantize(), shape, dim).cast(accumulator([logits.dtype()]));
-    let bins = bins.into_dispatch();
+    // In the wider dtype first: what rows that share a bin leave in it is summed there.
+    let bins = bins.dequantize().cast(accumulator([logits.dtype()]));
+    let bins = spread(bins, shape, dim).into_dispatch();
     let dtype = logits.dtype();
     let is_sparse = weighting.alpha.is_some();
+    let masked = is_sparse.then(|| logits.clone().equal_elem(f64::NEG_INFINITY));
     let (mut logits, weighting) = weights_of_lines(logits, dim, weighting);
-    if is_sparse && weighting == Weighting::given() {
-        // What has no weight is a mask: its bin may be infinite.
-        logits = logits
-            .clone()
-            .mask_fill(logits.equal_elem(0.0), f64::NEG_INFINITY);
+    if let Some(masked) = masked.filter(|_| weighting == Weighting::given()) {
+        // What has no weight is a mask: its bin may be infinite. A mask stays one in a row that is NaN.
+        let nothing = logits.clone().equal_elem(0.0).bool_or(masked);
+        logits = logits.mask_fill(nothing, f64::NEG_INFINITY);
     }
     let value: Tensor<D> = dispatch!(soft_argmax_over(logits, bins, dim, weighting));
     value.cast(dtype)

@@ -1,20 +1,22 @@
-use burn_core as burn;
-use burn_core::config::Config;
+use serde::{Deserialize, Serialize};
 
-use super::check_beta;
+use super::{accept, validate_beta};
+use crate::config::{config, deserialize};
 
 /// The gradient that a hard choice sends back, as [`straight_through_one_hot`](crate::straight_through_one_hot())
 /// makes one.
 ///
-/// It serialises and loads as Burn's configurations do.
+/// It serialises and loads as Burn's configurations do; a `beta` that the operators refuse is refused there too.
 ///
 /// ```
+/// use burn::config::Config;
 /// use burn_argmax::Surrogate;
 ///
-/// let surrogate = Surrogate::Softmax { beta: 2.0 };
-/// assert_ne!(surrogate, Surrogate::Identity);
+/// let surrogate = Surrogate::load_binary(br#"{"Softmax": {"beta": 2.0}}"#)?;
+/// assert_eq!(surrogate, Surrogate::Softmax { beta: 2.0 });
+/// # Ok::<(), burn::config::ConfigError>(())
 /// ```
-#[derive(Config, Debug, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Surrogate {
     /// The upstream gradient, unchanged (Bengio, Léonard and Courville, "Estimating or Propagating
@@ -29,12 +31,33 @@ pub enum Surrogate {
     },
 }
 
+#[derive(Deserialize)]
+#[serde(remote = "Surrogate", deny_unknown_fields)]
+enum Stored {
+    Identity,
+    Softmax { beta: f64 },
+}
+
+deserialize!(Surrogate, Stored, read => read.validate("Surrogate"));
+config!(Surrogate {});
+
 impl Surrogate {
+    /// The inverse temperature, if there is one.
+    pub(crate) fn beta(self) -> Option<f64> {
+        match self {
+            Self::Identity => None,
+            Self::Softmax { beta } => Some(beta),
+        }
+    }
+
     /// Refuses what defines no gradient.
+    pub(crate) fn validate(self, op: &str) -> Result<(), String> {
+        self.beta().map_or(Ok(()), |beta| validate_beta(op, beta))
+    }
+
+    /// The same with a panic.
     #[track_caller]
     pub(crate) fn check(self, op: &str) {
-        if let Self::Softmax { beta } = self {
-            check_beta(op, beta);
-        }
+        accept(self.validate(op));
     }
 }

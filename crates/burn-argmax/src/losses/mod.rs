@@ -27,7 +27,10 @@ mod mse;
 mod scores;
 mod variance;
 
-pub(crate) use divergence::{Divergence, TINY};
+pub(crate) use divergence::TINY;
+
+#[doc(hidden)]
+pub use divergence::Divergence;
 
 pub use average::average_loss;
 pub use entmax::entmax_loss;

@@ -3,15 +3,70 @@ use alloc::{vec, vec::Vec};
 use burn_core as burn;
 use burn_core::{
     module::{Module, Param},
-    tensor::{DType, Device, Tensor},
+    tensor::{Device, Tensor},
 };
 
+use super::learning::Learning;
 use crate::{
     Weighting, composed::accumulator_max, functions::check_weighting, precision::accumulator,
     weighting::Weights,
 };
 
 /// An inverse temperature, fixed or learnt.
+///
+/// # What is stored
+///
+/// A fixed beta is in the configuration, and no record has it. A learnt one is one parameter, its natural
+/// logarithm: `[1]`, or `[channels]`, in `f32` unless the module was cast, under the path `beta.log` after that of the
+/// module. The largest value that is used is in the configuration, and the record has the logarithm as it was
+/// learnt, above it or not.
+///
+/// | of a record | into a module | |
+/// |---|---|---|
+/// | learnt | that learns | the same, bit for bit |
+/// | learnt | with a fixed beta | refused: `Unused tensors: ["beta.log"]`. With [`allow_unused(true)`], the configuration's beta stays |
+/// | fixed | that learns | refused: `Missing tensors: ["beta.log"]`. With [`allow_partial(true)`], it starts from the configuration's beta |
+/// | learnt | with other channels | refused, whatever is allowed: `beta.log: shape mismatch, expected Shape { dims: [3] } but record has Shape { dims: [1] }` |
+///
+/// To keep what was learnt and learn no more, load it into a module that learns and [`freeze`](Module::freeze) that.
+/// One beta can also become that of a configuration: it is what [`values`](Beta::values) has.
+///
+/// # Learning rate and weight decay
+///
+/// An optimizer changes the logarithm, so a step multiplies: one of Adam, of about the learning rate whatever the
+/// gradient, takes beta to `beta * exp(rate)` or `beta * exp(-rate)`, which is 1 % at a rate of 0.01. The gradient,
+/// by which SGD steps, is `beta` times that of beta itself.
+///
+/// Weight decay pulls the logarithm to 0, and so beta to 1. AdamW, whose decay is 1e-4 unless set, makes it
+/// `beta.powf(1 - rate * decay)` in each step. Where 1 is no better than another value, leave it out:
+///
+/// ```
+/// use burn::{
+///     module::ParamGroup,
+///     optim::{AdamWConfig, GradientsParams},
+///     tensor::{Device, Tensor},
+/// };
+/// use burn_argmax::{Weighting, nn::SoftArgmaxConfig};
+///
+/// let device = Device::flex().autodiff();
+/// let config = SoftArgmaxConfig::new().with_weighting(Weighting::softmax(20.0)).with_learnable(true);
+/// let module = config.init(&device);
+/// let decayed = AdamWConfig::new().with_weight_decay(0.1);
+/// let mut optimizer = decayed.init().with_group(
+///     ParamGroup::from_predicate("beta.log"),
+///     decayed.clone().with_weight_decay(0.0).build(),
+///     None,
+/// );
+/// // Scores that are all the same say nothing about beta.
+/// let index = module.forward(Tensor::<2>::zeros([1, 5], &device));
+/// let gradients = GradientsParams::from_grads(index.backward(), &module);
+/// let before = module.beta.as_ref().map(|beta| beta.values());
+/// let module = optimizer.step(0.1, module, gradients);
+/// assert_eq!(module.beta.map(|beta| beta.values()), before);
+/// ```
+///
+/// [`allow_unused(true)`]: burn_core::store::ModuleRecord::allow_unused
+/// [`allow_partial(true)`]: burn_core::store::ModuleRecord::allow_partial
 #[derive(Module, Debug)]
 pub struct Beta {
     /// The value that it starts from, and keeps if it is fixed.
@@ -21,85 +76,19 @@ pub struct Beta {
     max: Option<f64>,
 }
 
-/// How a beta is learnt.
-pub(super) struct Learning {
-    pub(super) learnable: bool,
-    pub(super) channels: Option<usize>,
-    pub(super) max_beta: Option<f64>,
-}
-
-impl Learning {
-    /// # Panics
-    ///
-    /// If something is said of a beta that is not learnt, or if there are no channels.
-    #[track_caller]
-    pub(super) fn check(&self, module: &str) {
-        let (channels, max) = (self.channels, self.max_beta);
-        assert!(
-            self.learnable || channels.is_none() && max.is_none(),
-            "{module}: channels and max_beta must be None unless learnable (with_learnable(true)), got {channels:?} and {max:?}"
-        );
-        assert!(
-            channels != Some(0),
-            "{module}: channels must be at least 1, got 0"
-        );
-    }
-}
-
 impl Beta {
-    /// # Panics
-    ///
-    /// If `initial` is negative, infinite or NaN, or 0 and to be learnt, if the largest value is smaller,
-    /// and as [`Learning::check`].
-    #[track_caller]
-    pub(super) fn new(module: &str, initial: f64, learning: Learning, device: &Device) -> Self {
-        assert!(
-            initial.is_finite() && initial >= 0.0 && (initial > 0.0 || !learning.learnable),
-            "{module}: beta must be finite and >= 0, and > 0 to be learnt, got {initial}"
-        );
-        learning.check(module);
-        assert!(
-            learning
-                .max_beta
-                .is_none_or(|max| max >= initial && max.is_finite()),
-            "{module}: max_beta must be finite and at least the beta to start from, {initial}, got {:?}",
-            learning.max_beta
-        );
+    /// If there is one to start from, after [`Learning::validate`].
+    pub(super) fn new(initial: Option<f64>, learning: Learning, device: &Device) -> Option<Self> {
+        let initial = initial?;
         let log = learning.learnable.then(|| {
             let log = vec![initial.ln() as f32; learning.channels.unwrap_or(1)];
             Param::from_tensor(Tensor::from_floats(&log[..], device))
         });
-        Self {
+        Some(Self {
             initial,
             log,
             max: learning.max_beta,
-        }
-    }
-
-    /// That of a weighting, if it has one.
-    ///
-    /// # Panics
-    ///
-    /// As [`Beta::new`], if there is none to be learnt, and as the operators refuse a weighting.
-    #[track_caller]
-    pub(super) fn of_weighting(
-        module: &str,
-        weighting: Weighting,
-        learning: Learning,
-        device: &Device,
-    ) -> Option<Self> {
-        let Some(beta) = weighting.beta() else {
-            assert!(
-                !learning.learnable,
-                "{module}: learnable must be false with weights that are given, which have no beta, \
-                 got true"
-            );
-            learning.check(module);
-            return None;
-        };
-        let beta = Self::new(module, beta, learning, device);
-        check_weighting(module, weighting, DType::F64);
-        Some(beta)
+        })
     }
 
     /// Its logarithm, so that it stays positive, if it is learnt: `[1]`, or `[channels]`.

@@ -1,21 +1,30 @@
 use burn_core as burn;
 use burn_core::{
-    config::Config,
     module::{Flag, Module, Param},
     tensor::Tensor,
 };
+use serde::{Deserialize, Serialize};
 
-use crate::{Estimator, Noise, Surrogate, sampled_one_hot, straight_through_one_hot};
+use super::last;
+use crate::{
+    Estimator, Noise, Surrogate, config::config, functions::accept, sampled_one_hot,
+    straight_through_one_hot,
+};
 
 /// Configuration of [`SampledOneHot`].
-#[derive(Config, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SampledOneHotConfig {
     /// The gradient that a draw sends back.
     pub estimator: Estimator,
-    /// The dimension of the choice; a negative one counts from the end.
-    #[config(default = "-1")]
+    /// The dimension of the choice; a negative one counts from the end. By default the last.
+    #[serde(default = "last")]
     pub dim: i64,
 }
+
+config!(SampledOneHotConfig {
+    with_dim dim: i64,
+});
 
 /// [`sampled_one_hot`](crate::sampled_one_hot()) as a module: it draws while it is trained, on a device with
 /// autodiff, and takes the first maximum otherwise, as a dropout is none then.
@@ -40,6 +49,14 @@ pub struct SampledOneHot {
 }
 
 impl SampledOneHotConfig {
+    /// Along the last dimension, with this gradient.
+    pub fn new(estimator: Estimator) -> Self {
+        Self {
+            estimator,
+            dim: last(),
+        }
+    }
+
     /// Initialises the module.
     ///
     /// # Panics
@@ -47,7 +64,7 @@ impl SampledOneHotConfig {
     /// If the estimator is one that [`sampled_one_hot`](crate::sampled_one_hot()) refuses.
     #[track_caller]
     pub fn init(&self) -> SampledOneHot {
-        self.estimator.check("SampledOneHot");
+        accept(self.estimator.validate("SampledOneHot"));
         SampledOneHot {
             dim: self.dim,
             estimator: self.estimator,

@@ -1,31 +1,61 @@
 use burn_core as burn;
 use burn_core::{
-    config::Config,
     module::Module,
-    tensor::{Device, Tensor},
+    tensor::{DType, Device, Tensor},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Beta, last, learning::Learning, softmax};
+use crate::{
+    Weighting,
+    config::{config, deserialize},
+    functions::accept,
+    soft_argmax,
 };
 
-use super::{Beta, beta::Learning};
-use crate::{Weighting, soft_argmax};
-
 /// Configuration of [`SoftArgmax`].
-#[derive(Config, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SoftArgmaxConfig {
-    /// The dimension of the index; a negative one counts from the end.
-    #[config(default = "-1")]
+    /// The dimension of the index; a negative one counts from the end. By default the last.
     pub dim: i64,
-    /// How scores become weights. A beta that is learnt starts from its beta.
-    #[config(default = "Weighting::softmax(1.0)")]
+    /// How scores become weights. A beta that is learnt starts from its beta. By default a
+    /// softmax whose beta is 1.
     pub weighting: Weighting,
-    /// Whether beta is learnt. It stays positive.
-    #[config(default = "false")]
+    /// Whether beta is learnt. It stays positive. By default it is not.
     pub learnable: bool,
     /// How many channels, along dim 1, have a beta each to learn; without it, or with 1, one beta is for all.
-    #[config(default = "None")]
     pub channels: Option<usize>,
     /// The largest beta that is used, however far it learns.
-    #[config(default = "None")]
     pub max_beta: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    remote = "SoftArgmaxConfig",
+    default = "SoftArgmaxConfig::new",
+    deny_unknown_fields
+)]
+struct Stored {
+    dim: i64,
+    weighting: Weighting,
+    learnable: bool,
+    channels: Option<usize>,
+    max_beta: Option<f64>,
+}
+
+deserialize!(SoftArgmaxConfig, Stored, read => read.validate());
+config!(SoftArgmaxConfig {
+    with_dim dim: i64,
+    with_weighting weighting: Weighting,
+    with_learnable learnable: bool,
+    with_channels channels: Option<usize>,
+    with_max_beta max_beta: Option<f64>,
+});
+
+impl Default for SoftArgmaxConfig {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// [`soft_argmax`](crate::soft_argmax()) as a module.
@@ -54,6 +84,17 @@ pub struct SoftArgmax {
 }
 
 impl SoftArgmaxConfig {
+    /// The last dimension, by a softmax whose beta is 1 and not learnt.
+    pub fn new() -> Self {
+        Self {
+            dim: last(),
+            weighting: softmax(),
+            learnable: false,
+            channels: None,
+            max_beta: None,
+        }
+    }
+
     /// Initialises the module.
     ///
     /// # Panics
@@ -63,16 +104,27 @@ impl SoftArgmaxConfig {
     /// weighting is another that the operator refuses.
     #[track_caller]
     pub fn init(&self, device: &Device) -> SoftArgmax {
-        let learning = Learning {
-            learnable: self.learnable,
-            channels: self.channels,
-            max_beta: self.max_beta,
-        };
+        accept(self.validate());
         SoftArgmax {
             dim: self.dim,
             weighting: self.weighting,
-            beta: Beta::of_weighting("SoftArgmax", self.weighting, learning, device),
+            beta: Beta::new(self.weighting.beta(), self.learning(), device),
         }
+    }
+
+    fn learning(&self) -> Learning {
+        Learning {
+            learnable: self.learnable,
+            channels: self.channels,
+            max_beta: self.max_beta,
+        }
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let beta = self.weighting.beta();
+        let why = "weights that are given, which have no beta";
+        self.learning().validate("SoftArgmax", beta, why)?;
+        self.weighting.validate("SoftArgmax", DType::F64)
     }
 }
 

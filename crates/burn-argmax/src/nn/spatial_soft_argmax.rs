@@ -1,31 +1,53 @@
 use burn_core as burn;
 use burn_core::{
-    config::Config,
     module::Module,
-    tensor::{Device, Tensor},
+    tensor::{DType, Device, Tensor},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Beta, learning::Learning, softmax};
+use crate::{
+    Coordinates, Weighting,
+    config::{config, deserialize},
+    functions::accept,
+    spatial_soft_argmax,
 };
 
-use super::{Beta, beta::Learning};
-use crate::{Coordinates, Weighting, spatial_soft_argmax};
-
 /// Configuration of [`SpatialSoftArgmax`].
-#[derive(Config, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SpatialSoftArgmaxConfig {
     /// The units of the result.
     pub coordinates: Coordinates,
-    /// How scores become weights. A beta that is learnt starts from its beta.
-    #[config(default = "Weighting::softmax(1.0)")]
+    /// How scores become weights. A beta that is learnt starts from its beta. By default a
+    /// softmax whose beta is 1.
     pub weighting: Weighting,
-    /// Whether beta is learnt. It stays positive.
-    #[config(default = "false")]
+    /// Whether beta is learnt. It stays positive. By default it is not.
     pub learnable: bool,
     /// How many channels, along dim 1, have a beta each to learn; without it, or with 1, one beta is for all.
-    #[config(default = "None")]
     pub channels: Option<usize>,
     /// The largest beta that is used, however far it learns.
-    #[config(default = "None")]
     pub max_beta: Option<f64>,
 }
+
+#[derive(Deserialize)]
+#[serde(remote = "SpatialSoftArgmaxConfig", deny_unknown_fields)]
+struct Stored {
+    coordinates: Coordinates,
+    #[serde(default = "softmax")]
+    weighting: Weighting,
+    #[serde(default)]
+    learnable: bool,
+    channels: Option<usize>,
+    max_beta: Option<f64>,
+}
+
+deserialize!(SpatialSoftArgmaxConfig, Stored, read => read.validate());
+config!(SpatialSoftArgmaxConfig {
+    with_weighting weighting: Weighting,
+    with_learnable learnable: bool,
+    with_channels channels: Option<usize>,
+    with_max_beta max_beta: Option<f64>,
+});
 
 /// [`spatial_soft_argmax`](crate::spatial_soft_argmax()) as a module.
 ///
@@ -51,6 +73,17 @@ pub struct SpatialSoftArgmax {
 }
 
 impl SpatialSoftArgmaxConfig {
+    /// In these units, by a softmax whose beta is 1 and not learnt.
+    pub fn new(coordinates: Coordinates) -> Self {
+        Self {
+            coordinates,
+            weighting: softmax(),
+            learnable: false,
+            channels: None,
+            max_beta: None,
+        }
+    }
+
     /// Initialises the module.
     ///
     /// # Panics
@@ -60,16 +93,27 @@ impl SpatialSoftArgmaxConfig {
     /// weighting is another that the operator refuses.
     #[track_caller]
     pub fn init(&self, device: &Device) -> SpatialSoftArgmax {
-        let learning = Learning {
-            learnable: self.learnable,
-            channels: self.channels,
-            max_beta: self.max_beta,
-        };
+        accept(self.validate());
         SpatialSoftArgmax {
             coordinates: self.coordinates,
             weighting: self.weighting,
-            beta: Beta::of_weighting("SpatialSoftArgmax", self.weighting, learning, device),
+            beta: Beta::new(self.weighting.beta(), self.learning(), device),
         }
+    }
+
+    fn learning(&self) -> Learning {
+        Learning {
+            learnable: self.learnable,
+            channels: self.channels,
+            max_beta: self.max_beta,
+        }
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let beta = self.weighting.beta();
+        let why = "weights that are given, which have no beta";
+        self.learning().validate("SpatialSoftArgmax", beta, why)?;
+        self.weighting.validate("SpatialSoftArgmax", DType::F64)
     }
 }
 

@@ -1,31 +1,52 @@
 use burn_core as burn;
 use burn_core::{
-    config::Config,
     module::Module,
     tensor::{Device, Tensor},
 };
+use serde::{Deserialize, Serialize};
 
-use super::{Beta, beta::Learning};
-use crate::{Surrogate, Weighting, straight_through_one_hot};
+use super::{Beta, last, learning::Learning};
+use crate::{
+    Surrogate, Weighting,
+    config::{config, deserialize},
+    functions::accept,
+    straight_through_one_hot,
+};
 
 /// Configuration of [`StraightThroughOneHot`].
-#[derive(Config, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StraightThroughOneHotConfig {
     /// What the backward pass takes the one-hot for.
     pub surrogate: Surrogate,
-    /// The dimension of the index; a negative one counts from the end.
-    #[config(default = "-1")]
+    /// The dimension of the index; a negative one counts from the end. By default the last.
     pub dim: i64,
-    /// Whether the beta of [`Surrogate::Softmax`] is learnt. It stays positive.
-    #[config(default = "false")]
+    /// Whether the beta of [`Surrogate::Softmax`] is learnt. It stays positive. By default it is not.
     pub learnable: bool,
     /// How many channels, along dim 1, have a beta each to learn; without it, or with 1, one beta is for all.
-    #[config(default = "None")]
     pub channels: Option<usize>,
     /// The largest beta that is used, however far it learns.
-    #[config(default = "None")]
     pub max_beta: Option<f64>,
 }
+
+#[derive(Deserialize)]
+#[serde(remote = "StraightThroughOneHotConfig", deny_unknown_fields)]
+struct Stored {
+    surrogate: Surrogate,
+    #[serde(default = "last")]
+    dim: i64,
+    #[serde(default)]
+    learnable: bool,
+    channels: Option<usize>,
+    max_beta: Option<f64>,
+}
+
+deserialize!(StraightThroughOneHotConfig, Stored, read => read.validate());
+config!(StraightThroughOneHotConfig {
+    with_dim dim: i64,
+    with_learnable learnable: bool,
+    with_channels channels: Option<usize>,
+    with_max_beta max_beta: Option<f64>,
+});
 
 /// [`straight_through_one_hot`](crate::straight_through_one_hot()) as a module.
 ///
@@ -47,6 +68,17 @@ pub struct StraightThroughOneHot {
 }
 
 impl StraightThroughOneHotConfig {
+    /// Along the last dimension, with this gradient, whose beta is not learnt.
+    pub fn new(surrogate: Surrogate) -> Self {
+        Self {
+            surrogate,
+            dim: last(),
+            learnable: false,
+            channels: None,
+            max_beta: None,
+        }
+    }
+
     /// Initialises the module.
     ///
     /// # Panics
@@ -56,29 +88,25 @@ impl StraightThroughOneHotConfig {
     /// beta.
     #[track_caller]
     pub fn init(&self, device: &Device) -> StraightThroughOneHot {
-        let learning = Learning {
+        accept(self.validate());
+        StraightThroughOneHot {
+            dim: self.dim,
+            beta: Beta::new(self.surrogate.beta(), self.learning(), device),
+        }
+    }
+
+    fn learning(&self) -> Learning {
+        Learning {
             learnable: self.learnable,
             channels: self.channels,
             max_beta: self.max_beta,
-        };
-        let beta = match self.surrogate {
-            Surrogate::Identity => {
-                assert!(
-                    !self.learnable,
-                    "StraightThroughOneHot: learnable must be false with Surrogate::Identity, \
-                     which has no beta, got true"
-                );
-                learning.check("StraightThroughOneHot");
-                None
-            }
-            Surrogate::Softmax { beta } => {
-                Some(Beta::new("StraightThroughOneHot", beta, learning, device))
-            }
-        };
-        StraightThroughOneHot {
-            dim: self.dim,
-            beta,
         }
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        let beta = self.surrogate.beta();
+        let why = "Surrogate::Identity, which has no beta";
+        self.learning().validate("StraightThroughOneHot", beta, why)
     }
 }
 

@@ -3,7 +3,7 @@ use burn_argmax::{Weighting, reference, soft_argmax_over};
 use burn_argmax_tests::{
     check::{assert_exact, assert_within, largest},
     data::{side_by_side, tensor, uniform, values, widen, widths},
-    device::computes,
+    device::{UNLISTED, computes},
     oracle_weighting::{
         Case,
         Weights::{Above, Given, Softmax},
@@ -293,4 +293,55 @@ fn given_weights_of_zero() {
             assert_within(&got, &slopes, |_| 1e-5);
         }
     }
+}
+
+/// Masks have no part in the gradient of the bins, in a row of masks alone either.
+#[test]
+fn a_row_of_masks_beside_others() {
+    let Some(device) = device() else { return };
+    let scores = [-INF, -INF, -INF, 0.0, 1.0, -INF];
+    for weighting in [Weighting::softmax(1.0), Weighting::entmax(1.5, 1.0)] {
+        let x = tensor(&scores, [2, 3], &device);
+        let bins = tensor(&[1.0, 2.0, 4.0], [3], &device).require_grad();
+        let y = soft_argmax_over(x, bins.clone(), 1, weighting);
+        let got = values(bins.grad(&y.backward()).expect("a gradient"));
+        assert_within(&[got[0] + got[1]], &[1.0], |_| 1e-6);
+        assert!(got[1] > got[0] && got[0] > 0.0);
+        assert_exact(&got[2..], &[0.0]);
+    }
+}
+
+/// The gradient of a bin is a long sum, which is rounded once.
+#[test]
+fn bins_of_half_precision_that_many_rows_share() {
+    let Some(device) = device() else { return };
+    for (dtype, ulp) in [(DType::F16, 1e-3), (DType::BF16, 8e-3)] {
+        if !computes(&device, dtype) {
+            continue;
+        }
+        let rows = 10_000;
+        for shape in [[1, 3, 2], [rows, 1, 2], [1, 1, 2], [1, 3, 1]] {
+            let x = Tensor::<3>::zeros([rows, 3, 2], (&device, dtype));
+            let bins = Tensor::<3>::zeros(shape, (&device, dtype)).require_grad();
+            let y = soft_argmax_over(x, bins.clone(), 1, 1.0);
+            let got = values(bins.grad(&y.sum().backward()).expect("a gradient"));
+            let want = vec![(2 * rows) as f64 / got.len() as f64; got.len()];
+            assert_within(&got, &want, |want| ulp * want);
+        }
+    }
+}
+
+/// Over a sum of faint masses there is no number for it, but for the share of each.
+#[test]
+fn a_large_upstream_gradient_of_faint_masses() {
+    let Some(device) = device() else { return };
+    // Plain operations multiply in the order of the graph, in which so large a gradient may overflow.
+    if UNLISTED {
+        return;
+    }
+    let x = tensor(&[1e-30, 0.0, 3e-30], [1, 3], &device);
+    let bins = tensor(&[1.0, 2.0, 4.0], [3], &device).require_grad();
+    let y = soft_argmax_over(x, bins.clone(), 1, Weighting::given());
+    let got = values(bins.grad(&(y * 1e20).backward()).expect("a gradient"));
+    assert_within(&got, &[0.25e20, 0.0, 0.75e20], |want| 1e-6 * want);
 }

@@ -5,7 +5,7 @@ use burn_argmax::{
 use burn_argmax_tests::{
     check::{UNDERFLOW, assert_bits, assert_exact, assert_within, largest},
     data::{tensor, uniform, values, widen},
-    device::computes,
+    device::{UNLISTED, computes},
     oracle_spatial::moments_gradient,
 };
 
@@ -194,5 +194,27 @@ fn keeps_the_dtype() {
             let scale = largest(&want);
             assert_within(got, &want, |want| epsilon * want.abs() + sums * scale);
         }
+    }
+}
+
+/// Times the square of a distance there is no number for it, but for what it leaves behind.
+#[test]
+fn a_large_upstream_gradient() {
+    let Some(device) = device() else { return };
+    // Plain operations multiply in the order of the graph, in which so large a gradient may overflow.
+    if UNLISTED {
+        return;
+    }
+    let width = 400;
+    let mut peak = vec![0.0; width];
+    peak[0] = 200.0;
+    for (map, upstream) in [(vec![0.0; width], 1e34), (peak, 1e36)] {
+        let x = tensor(&map, [1, 1, width], &device).require_grad();
+        let moments = spatial_soft_argmax_moments(x.clone(), 1.0, Coordinates::Index);
+        let gradients = (moments.covariance * upstream).backward();
+        let got = values(x.grad(&gradients).unwrap());
+        let want = moments_gradient(&widen(&map), &[width], 1.0, &[0.0], &[vec![upstream]]);
+        let tolerance = (2e-5 * largest(&want)).max(UNDERFLOW * upstream * 1e6);
+        assert_within(&got, &want, |_| tolerance);
     }
 }

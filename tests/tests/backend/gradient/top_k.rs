@@ -220,6 +220,19 @@ fn broken_rows_and_masks() {
     }
 }
 
+/// Times no beta a mask is no farther away than any other score.
+#[test]
+fn masks_of_flat_weights() {
+    let Some(device) = device() else { return };
+    let x: Tensor<2> = tensor(&[0.0, f32::NEG_INFINITY, 1.0, 2.0], [1, 4], &device);
+    let share = 2.0 / 3.0;
+    assert_within(
+        &values(soft_top_k(x, 2, 1, 0.0)),
+        &[share, 0.0, share, share],
+        |_| 1e-6,
+    );
+}
+
 /// The noise that is documented, of which each draw is the best that are left.
 #[test]
 fn draws() {

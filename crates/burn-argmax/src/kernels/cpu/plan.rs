@@ -27,7 +27,7 @@ pub(crate) const GROUPED: usize = 511;
 /// cache between the two, and sums over them stay exact enough.
 pub(crate) const BLOCK: usize = 2048;
 
-/// Elements of a column that are summed in the accumulator's precision, before they are added to
+/// Elements of a column, or rows of a map, that are summed in the accumulator's precision, before they are added to
 /// sums in double precision.
 pub(crate) const COLUMN_BLOCK: usize = 128;
 

@@ -113,13 +113,24 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, 1, STATE> for Share<W> {
         [max, A::ZERO, A::ZERO]
     }
 
-    /// `grad / sum`, and what rounding takes of it: multiplied by both, a weight is rounded once.
+    /// `grad / sum`, and what rounding takes of it: multiplied by both, a weight is rounded once. What exceeds
+    /// the largest finite value, of a faint sum, is left to a last factor.
     #[inline(always)]
     fn factors(self, [_, sum, ..]: [A; STATE], grad: A) -> [A; FACTORS] {
-        let factor = grad.to_f64() / sum.to_f64();
-        let factor = if grad == A::ZERO { 0.0 } else { factor };
-        let high = A::from_f64(factor);
-        [high, A::from_f64(factor - high.to_f64()), A::ZERO]
+        let largest = A::LARGEST.to_f64();
+        let grad = grad.to_f64();
+        let factor = grad / sum.to_f64();
+        let first = if factor > largest { largest } else { factor };
+        let first = if first < -largest { -largest } else { first };
+        let excess = factor.abs() * (1.0 / largest);
+        let excess = if excess > 1.0 { excess } else { 1.0 };
+        let excess = if excess > largest { largest } else { excess };
+        // NaN where `grad` is not finite.
+        let first = first + grad * 0.0;
+        let first = if grad == 0.0 { 0.0 } else { first };
+        let high = A::from_f64(first);
+        let low = A::from_f64(first - high.to_f64());
+        [high, low, A::from_f64(excess)]
     }
 
     /// In a broken line the factor is NaN, but where the upstream gradient is exactly 0.
@@ -130,9 +141,15 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, 1, STATE> for Share<W> {
         value: A,
         _distance: A,
     ) -> A {
-        let [high, low, _] = state.factors;
+        let [high, low, last] = state.factors;
         let weight = self.weights.weight::<FMA>(value, state.max);
         let share = weight.mul_add::<FMA>(high, weight.mul(low));
+        // Probabilities have a sum that is at least 1.
+        let share = if self.clears_masks {
+            share.mul(last)
+        } else {
+            share
+        };
         let is_mask = self.clears_masks && value == A::NEG_INFINITY;
         if BROKEN && (is_mask || high == A::ZERO) {
             A::ZERO

@@ -30,7 +30,7 @@ struct Slope<A> {
     second: [f64; PAIRS.len()],
     /// The mean of the quadratic form, which is taken off it.
     mean: f64,
-    /// `rate / sum`.
+    /// `rate / sum`, and what the upstream gradient is too large by.
     scale: A,
     /// Whether the map has no weights, or too small ones, or its upstream gradient is not finite.
     broken: bool,
@@ -48,7 +48,14 @@ impl<A: Accumulator> Slope<A> {
             mean += second[entry] * at(2 + 2 * AXES + entry);
         }
         let finite = |number: &A| number.to_f64().is_finite();
-        let scale = A::from_f64(rate / at(1));
+        let scale = rate / at(1);
+        // The squares of distances are large enough: a large upstream gradient is left to the end, as far as
+        // there are numbers for it with the scale.
+        let sizes = grad.iter().map(|grad| grad.to_f64().abs());
+        let before = 1.0 / sizes.fold(1.0, f64::max);
+        let before = before.max(scale.abs() / 1e30).min(1.0);
+        second.iter_mut().for_each(|grad| *grad *= before);
+        let scale = A::from_f64(scale / before);
         Self {
             max: state[0],
             scale,
@@ -56,9 +63,9 @@ impl<A: Accumulator> Slope<A> {
             none: grad.iter().all(|grad| *grad == A::ZERO),
             center: std::array::from_fn(|axis| at(2 + axis) as i64),
             offset: std::array::from_fn(|axis| at(2 + AXES + axis)),
-            first: std::array::from_fn(|axis| grad[axis].to_f64()),
+            first: std::array::from_fn(|axis| grad[axis].to_f64() * before),
             second,
-            mean,
+            mean: mean * before,
         }
     }
 

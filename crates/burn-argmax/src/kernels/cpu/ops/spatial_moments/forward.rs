@@ -10,7 +10,7 @@ use crate::{
     Weighting,
     kernels::cpu::{
         Accumulator, Element,
-        plan::{AHEAD, BLOCK, Path},
+        plan::{AHEAD, BLOCK, COLUMN_BLOCK, Path},
         share::share,
         simd::{LANES, filled_up, prefetch, specialized, total, vectorized, widened},
         traverse::{
@@ -222,8 +222,11 @@ fn reduce_body<T: Element, W: Weights<T::Accumulator>, const COVARIANCE: bool, c
     weights: W,
 ) -> Sums {
     let mut total = Sums::EMPTY;
-    for (block_index, block) in piece.chunks(BLOCK).enumerate() {
-        let start = start + block_index * BLOCK;
+    // The first lanes alone sum rows that fill no vector.
+    let Extent([width, ..]) = extent;
+    let length = BLOCK.min(width * COLUMN_BLOCK);
+    for (block_index, block) in piece.chunks(length).enumerate() {
+        let start = start + block_index * length;
         let (max, place) = peak_of(Block::new(block));
         if max.to_f64() > total.max {
             total = total.raised(max.to_f64(), start + place, extent, weights);
