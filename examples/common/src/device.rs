@@ -13,19 +13,24 @@ pub type Backend = (&'static str, fn() -> Device);
 #[macro_export]
 macro_rules! compiled_backends {
     () => {{
-        #[allow(unused_imports, reason = "not every backend has a kind of device")]
-        use burn::tensor::{Device, DeviceKind};
+        use burn::tensor::Device;
         let backends: Vec<$crate::device::Backend> = vec![
             #[cfg(feature = "cuda")]
             ("cuda", || Device::cuda(0)),
             #[cfg(feature = "metal")]
-            ("metal", || Device::metal(DeviceKind::DefaultDevice)),
+            ("metal", || {
+                Device::metal(burn::tensor::DeviceKind::DefaultDevice)
+            }),
             #[cfg(feature = "rocm")]
             ("rocm", || Device::rocm(0)),
             #[cfg(feature = "vulkan")]
-            ("vulkan", || Device::vulkan(DeviceKind::DefaultDevice)),
+            ("vulkan", || {
+                Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)
+            }),
             #[cfg(feature = "wgpu")]
-            ("wgpu", || Device::wgpu(DeviceKind::DefaultDevice)),
+            ("wgpu", || {
+                Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)
+            }),
             #[cfg(feature = "flex")]
             ("flex", Device::flex),
             #[cfg(feature = "ndarray")]
