@@ -110,12 +110,15 @@ impl Precision {
                 };
                 (got - rounded).abs() <= tolerance
             };
+            // As near as it may be, it has no number either.
+            let is_beyond = || got.is_infinite() && got.signum() * want + within > self.max();
             let is_at_the_end = || want.abs() > 0.99 * self.max() && got.abs() > 0.99 * self.max();
             let is_right = within == f64::INFINITY
                 || got == rounded
                 || got.is_nan() && want.is_nan()
                 || rounded.is_finite() && got.is_finite() && is_close()
                 || rounded.is_infinite() && (got - want).abs() <= within
+                || is_beyond()
                 || is_at_the_end() && got.signum() == want.signum();
             !is_right
         })?;
