@@ -46,12 +46,23 @@ pub fn entmax_gradient(row: &[f64], alpha: f64, beta: f64, upstream: &[f64]) -> 
     let slope = |p: f64| if p == 0.0 { 0.0 } else { p.powf(2.0 - alpha) };
     let slopes: Vec<f64> = p.iter().copied().map(slope).collect();
     let sum: f64 = slopes.iter().sum();
-    let products = slopes.iter().zip(upstream);
-    let product = |(&s, &g): (&f64, &f64)| if s == 0.0 { 0.0 } else { s * g };
-    let mean = products.map(product).sum::<f64>() / sum;
+    // About what comes to the largest: where its weight is nearly all, its gradient is a small difference.
+    let largest = (0..row.len()).fold(0, |a, b| if slopes[b] > slopes[a] { b } else { a });
+    let distance = |j: usize| match upstream[largest].is_finite() {
+        true => upstream[j] - upstream[largest],
+        false => upstream[j],
+    };
+    let product = |j: usize| {
+        if slopes[j] == 0.0 {
+            0.0
+        } else {
+            slopes[j] * distance(j)
+        }
+    };
+    let mean = (0..row.len()).map(product).sum::<f64>() / sum;
     gradient(row, silent, |j| match slopes[j] {
         0.0 => 0.0,
-        slope => beta * slope * (upstream[j] - mean),
+        slope => beta * slope * (distance(j) - mean),
     })
 }
 

@@ -82,6 +82,12 @@
 //! feature `router` and that of its backend, and has registered the operators with
 #![cfg_attr(feature = "router", doc = "[`register_argmax_ops`].")]
 #![cfg_attr(not(feature = "router"), doc = "`register_argmax_ops`.")]
+//!
+//! With `capture`, on the device by which Burn captures graphs for an exporter, [`soft_argmax`], [`softmax`] and
+//! [`spatial_soft_argmax`] are the few plain operations that burn-onnx knows, for weights of a softmax or given ones.
+//! An exported graph treats no mask and no broken row apart: a row with a NaN or an infinite score is what the
+//! arithmetic of its runtime makes of it, and sums are of `f32`. A batch of any size is exported where nothing is
+//! sliced: not for [`spatial_soft_argmax`], whose batch is of one size.
 
 extern crate alloc;
 

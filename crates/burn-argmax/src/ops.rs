@@ -49,6 +49,7 @@ pub(crate) const LINE_STATE: usize = 5;
 /// [`soft_argmax_forward`]: ArgmaxOps::soft_argmax_forward
 /// On a fusion backend and on remote devices each method that `custom.rs` lists is one opaque operation.
 #[backend_extension(
+    Capture: cfg(feature = "capture"),
     Cube: cfg(feature = "_cube-kernels"),
     Flex: cfg(feature = "flex"),
     NdArray: cfg(feature = "ndarray"),

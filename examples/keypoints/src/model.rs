@@ -1,6 +1,6 @@
 use burn::{
     nn::{
-        LeakyRelu, LeakyReluConfig, PaddingConfig2d,
+        Initializer, LeakyRelu, LeakyReluConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
     prelude::*,
@@ -38,15 +38,21 @@ impl HeatmapNetConfig {
                 .with_stride([stride, stride])
                 .with_dilation([dilation, dilation])
                 .with_padding(PaddingConfig2d::Explicit(pad, pad, pad, pad))
-                .init(device)
+        };
+        // The first heatmaps are nearly 0, as a background is: from far away, squared errors find nothing else.
+        let faint = Initializer::Normal {
+            mean: 0.0,
+            std: 1e-3,
         };
         HeatmapNet {
-            input: conv([1, self.channels], 5, 2, 1),
+            input: conv([1, self.channels], 5, 2, 1).init(device),
             hidden: DILATIONS
                 .iter()
-                .map(|&dilation| conv([self.channels, self.channels], 3, 1, dilation))
+                .map(|&dilation| conv([self.channels; 2], 3, 1, dilation).init(device))
                 .collect(),
-            output: conv([self.channels, self.points], 3, 1, 1),
+            output: conv([self.channels, self.points], 3, 1, 1)
+                .with_initializer(faint)
+                .init(device),
             // A plain one dies: most pixels are background, and all push one way.
             activation: LeakyReluConfig::new().with_negative_slope(0.1).init(),
             method: self.method,

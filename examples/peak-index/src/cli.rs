@@ -21,6 +21,8 @@ pub enum Command {
     Train(TrainArgs),
     /// Load a trained model and print predicted against annotated indices.
     Infer(InferArgs),
+    /// Write a trained network as an ONNX file.
+    Export(ExportArgs),
     /// Let other machines train on a device of this one.
     #[cfg(feature = "remote")]
     Serve(ServeArgs),
@@ -105,6 +107,16 @@ pub struct InferArgs {
     pub csv: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// The directory of a trained model, such as runs/1/soft.
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// The file to write, which must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub onnx: PathBuf,
 }
 
 #[cfg(feature = "remote")]

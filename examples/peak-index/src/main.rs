@@ -4,6 +4,7 @@ mod cli;
 mod data;
 mod devices;
 mod evaluation;
+mod export;
 mod infer;
 mod model;
 mod op;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Some(Command::Train(args)) => run::run(&args),
         Some(Command::Infer(args)) => infer::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
         #[cfg(feature = "remote")]
         Some(Command::Serve(args)) => serve::run(&args),
         None => run::run(&cli.train),

@@ -92,7 +92,12 @@ impl PeakNet {
         let coarse = self
             .coarse_output
             .forward(self.activation.forward(features));
-        let coarse = coarse.swap_dims(1, 2).flatten(1, 2);
+        // Not by `swap_dims`, which burn-onnx 0.22 cannot export, nor a slice where the batch is of any size.
+        let samples = (0..STRIDE).map(|sample| {
+            let sample = Tensor::from_ints([sample], &coarse.device());
+            coarse.clone().select(1, sample).squeeze_dim::<2>(1)
+        });
+        let coarse = Tensor::stack::<3>(samples.collect(), 2).flatten(1, 2);
 
         let features = self.activation.forward(self.fine_input.forward(input));
         let fine = self.fine_output.forward(features).squeeze_dim(1);

@@ -1,9 +1,11 @@
+use burn::tensor::Tensor;
 use burn_argmax::{
     Coordinates, Weighting, soft_argmax, soft_argmax_moments, spatial_soft_argmax_moments,
 };
 use burn_argmax_tests::{
     check::{assert_index, assert_ulps, assert_within},
     data::{LENGTHS, tensor, uniform, values, widen},
+    gradient::gradient,
     oracle, oracle_spatial,
 };
 
@@ -84,4 +86,27 @@ fn narrow_maps() {
         let along_y = want.covariance[1][1];
         assert_within(&values(got.covariance)[3..], &[along_y], |_| 1e-5 * along_y);
     }
+}
+
+/// A factor of both slopes is beyond the largest number, but the slopes are not, or only where the true ones are.
+#[test]
+fn gradients_of_moments_as_large_as_there_are() {
+    let Some(device) = device() else { return };
+    let upstream = || tensor(&[1e20, -3e20], [1, 2], &device);
+    let slopes = |x: &[f32], weighting: Weighting| {
+        let x = tensor(x, [1, x.len()], &device);
+        values(gradient(x, upstream(), |x| {
+            let moments = soft_argmax_moments(x, 1, weighting);
+            Tensor::cat(vec![moments.mean, moments.variance], 1)
+        }))
+    };
+    let beta = 1e30;
+    let got = slopes(&[0.0, -6.9e-29], Weighting::softmax(beta));
+    // Of two indices the mean is the second's share, and the variance is that times the rest.
+    let share = 1.0 / (1.0 + f64::exp(beta * f64::from(6.9e-29f32)));
+    let slope = beta * share * (1.0 - share) * (1e20 - 3e20 * (1.0 - 2.0 * share));
+    assert_within(&got, &[-slope, slope], |slope| 1e-4 * slope.abs());
+
+    let got = slopes(&[1e-21, 3e-21, 2e-21], Weighting::given());
+    assert_eq!(got, [f64::NEG_INFINITY, f64::INFINITY, f64::INFINITY]);
 }

@@ -1,5 +1,7 @@
 #[cfg(feature = "autodiff")]
 mod autodiff;
+#[cfg(feature = "capture")]
+mod capture;
 #[cfg(feature = "_cpu-kernels")]
 mod cpu;
 #[cfg(feature = "_cube-kernels")]

@@ -31,7 +31,8 @@ fn is_listed(device: &DispatchDevice) -> bool {
         not(any(
             feature = "_cpu-kernels",
             feature = "_cube-kernels",
-            feature = "remote-kernels"
+            feature = "remote-kernels",
+            feature = "capture"
         )),
         expect(
             unused_variables,
@@ -52,6 +53,8 @@ fn is_listed(device: &DispatchDevice) -> bool {
         matches!(device, DispatchDevice::NdArray(_)),
         #[cfg(feature = "remote-kernels")]
         matches!(device, DispatchDevice::Remote(_)),
+        #[cfg(feature = "capture")]
+        matches!(device, DispatchDevice::Capture(_)),
     ]
     .contains(&true)
 }

@@ -48,14 +48,10 @@ pub fn stacked<'a>(images: impl Iterator<Item = &'a [f32]>, device: &Device) -> 
     Tensor::from_data(TensorData::new(pixels, [batch, 1, SIZE, SIZE]), device)
 }
 
-/// Deviation of the pixels of an image. With 1 the first heatmaps are so far from 0 that the squared error of
-/// heatmaps, which are nearly all background, leads to nothing at all.
-const DEVIATION: f32 = 0.3;
-
 fn standardised(image: &[f32]) -> impl Iterator<Item = f32> + '_ {
     let n = image.len() as f32;
     let mean = image.iter().sum::<f32>() / n;
     let variance = image.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n;
-    let scale = DEVIATION / variance.sqrt().max(f32::MIN_POSITIVE);
+    let scale = 1.0 / variance.sqrt().max(f32::MIN_POSITIVE);
     image.iter().map(move |v| (v - mean) * scale)
 }

@@ -120,6 +120,29 @@ fn optimality() {
     }
 }
 
+/// Where one weight is nearly all, its gradient is as small a difference as the other weights are.
+#[test]
+fn beside_a_peak() {
+    let Some(device) = device() else { return };
+    let n = 50;
+    let mut line: Vec<f32> = uniform(66, n).iter().map(|x| 4.0 * x - 35.0).collect();
+    line[30] = 0.0;
+    let mut upstream = vec![0.0; n];
+    upstream[30] = 1e20;
+    let want = entmax_gradient(&widen(&line), 1.01, 1.0, &widen(&upstream));
+    for width in [1, 3, 20] {
+        let lines = line.repeat(width);
+        let x = tensor(&side_by_side(&lines, n, width), [1, n, width], &device);
+        let upstream = side_by_side(&upstream.repeat(width), n, width);
+        let upstream = tensor(&upstream, [1, n, width], &device);
+        let got = values(gradient(x, upstream, |x| entmax(x, 1, 1.01, 1.0)));
+        println!("{width} side by side");
+        for got in rows(&got, [1, n, width], 1) {
+            assert_within(&got, &want, |slope| 1e-3 * slope.abs());
+        }
+    }
+}
+
 /// Broken lines are NaN but leave nothing where nothing comes from upstream, and spoil nothing beside them.
 #[test]
 fn extremes() {

@@ -190,7 +190,7 @@ impl<A: Accumulator, W: Weights<A>, const BINS: bool> LineOp<A, SUMS, STATE> for
         // NaN where `grad` is not finite.
         let first = first + grad * 0.0;
         let first = if grad == 0.0 { 0.0 } else { first };
-        [A::from_f64(first), A::from_f64(excess), A::ZERO]
+        [A::from_f64(first), A::from_f64(excess), A::ZERO, A::ZERO]
     }
 
     /// In a broken line exactly 0 at a mask, and where the upstream gradient is exactly 0.
@@ -203,7 +203,7 @@ impl<A: Accumulator, W: Weights<A>, const BINS: bool> LineOp<A, SUMS, STATE> for
     ) -> A {
         let growth = self.0.growth::<FMA>(value, state.max);
         let slope = growth.mul(distance.sub(state.offset));
-        let [first, last, _] = state.factors;
+        let [first, last, ..] = state.factors;
         let slope = slope.mul(first).mul(last);
         let is_nothing = BINS && growth == A::ZERO;
         let is_mask = BROKEN && value == A::NEG_INFINITY;

@@ -107,6 +107,9 @@ fn upstream<T: Element>(
     (state, of_means)
 }
 
+/// Up to here a factor times the square of a distance fits every accumulator.
+const SAFE: f64 = 18_446_744_073_709_551_616.0;
+
 /// Mean and variance under weights.
 #[derive(Clone, Copy, Debug)]
 struct Moments<W>(W);
@@ -185,22 +188,26 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Moments<W> {
         [max, center, offset]
     }
 
-    /// Both upstream gradients times `rate / sum`, and the variance. NaN if one of them is not finite.
+    /// Both upstream gradients times `rate / sum`, the variance, and what the slope is multiplied by at the end:
+    /// 1, unless it may pass the largest number on the way. NaN if an upstream gradient is not finite.
     #[inline(always)]
     fn factors(self, [_, sum, _, _, variance, upstream]: [A; STATE], grad: A) -> [A; FACTORS] {
-        let largest = A::LARGEST.to_f64();
         let rate = self.0.rate() / sum.to_f64();
         let (of_mean, of_variance) = (grad.to_f64(), upstream.to_f64());
+        let size = (of_mean.abs().max(of_variance.abs()) * rate).min(f64::MAX);
+        let excess = (size / SAFE).clamp(1.0, A::LARGEST.to_f64());
         let nothing = of_mean * 0.0 + of_variance * 0.0;
+        let is_silent = of_mean == 0.0 && of_variance == 0.0;
         let factor = |grad: f64| {
-            let factor = (grad * rate).clamp(-largest, largest) + nothing;
-            A::from_f64(if of_mean == 0.0 && of_variance == 0.0 {
-                0.0
-            } else {
-                factor
-            })
+            let factor = (grad * rate / excess).clamp(-SAFE, SAFE) + nothing;
+            A::from_f64(if is_silent { 0.0 } else { factor })
         };
-        [factor(of_mean), factor(of_variance), variance]
+        [
+            factor(of_mean),
+            factor(of_variance),
+            variance,
+            A::from_f64(excess),
+        ]
     }
 
     /// In a broken line exactly 0 at a mask, and where both upstream gradients are exactly 0.
@@ -211,12 +218,15 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Moments<W> {
         value: A,
         distance: A,
     ) -> A {
-        let [of_mean, of_variance, variance] = state.factors;
+        let [of_mean, of_variance, variance, excess] = state.factors;
         let growth = self.0.growth::<FMA>(value, state.max);
         let distance = distance.sub(state.offset);
         let square = distance.mul_add::<FMA>(distance, A::ZERO.sub(variance));
         let slope = growth.mul(square).mul(of_variance);
-        let slope = growth.mul(distance).mul_add::<FMA>(of_mean, slope);
+        let slope = growth
+            .mul(distance)
+            .mul_add::<FMA>(of_mean, slope)
+            .mul(excess);
         let silent = of_mean == A::ZERO && of_variance == A::ZERO;
         if BROKEN && (value == A::NEG_INFINITY || silent) {
             A::ZERO

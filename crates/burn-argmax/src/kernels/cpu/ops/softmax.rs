@@ -130,7 +130,7 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, 1, STATE> for Share<W> {
         let first = if grad == 0.0 { 0.0 } else { first };
         let high = A::from_f64(first);
         let low = A::from_f64(first - high.to_f64());
-        [high, low, A::from_f64(excess)]
+        [high, low, A::from_f64(excess), A::ZERO]
     }
 
     /// In a broken line the factor is NaN, but where the upstream gradient is exactly 0.
@@ -141,7 +141,7 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, 1, STATE> for Share<W> {
         value: A,
         _distance: A,
     ) -> A {
-        let [high, low, last] = state.factors;
+        let [high, low, last, _] = state.factors;
         let weight = self.weights.weight::<FMA>(value, state.max);
         let share = weight.mul_add::<FMA>(high, weight.mul(low));
         // Probabilities have a sum that is at least 1.

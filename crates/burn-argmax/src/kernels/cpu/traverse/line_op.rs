@@ -59,7 +59,7 @@ pub(crate) trait LineOp<A: Accumulator, const SUMS: usize, const STATE: usize>:
 }
 
 /// Numbers of a line that maps are multiplied by, at most.
-pub(crate) const FACTORS: usize = 3;
+pub(crate) const FACTORS: usize = 4;
 
 /// What the map takes from a line.
 #[derive(Clone, Copy)]

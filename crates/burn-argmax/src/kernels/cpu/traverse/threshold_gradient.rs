@@ -9,7 +9,7 @@ use super::{
     block::Block,
     narrow_columns::{state_of_columns, state_of_rows},
     threshold::{LaneStates, State, THRESHOLD_STATE, in_two, lane_states, lanes},
-    threshold_op::{ThresholdOp, below, least_of, within_reach},
+    threshold_op::{ThresholdOp, any, below, least_of, within_reach},
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
@@ -83,9 +83,93 @@ pub(crate) fn less_mean_above_threshold<A, O>(
     });
 }
 
-/// Numbers of the mean of a line: the mean in two parts. Both are NaN in a line that has no weights, unless
-/// nothing comes from upstream.
-const MEAN: usize = 2;
+/// Numbers of the mean of a line: the mean in two parts, what comes to its maximum, and how far the mean is from
+/// that. All are NaN in a line that has no weights, unless nothing comes from upstream.
+const MEAN: usize = 4;
+
+/// Sums over a line, or over lines side by side.
+///
+/// In double precision, and about what comes to the maximum: where one weight is nearly all, the gradient is a
+/// small difference from that.
+#[derive(Clone, Copy)]
+struct Sums {
+    slopes: [f64; LANES],
+    /// Of the slopes times what comes upstream less `peak`.
+    products: [f64; LANES],
+    /// What comes to the maximum, and 0 until it is met.
+    peak: [f64; LANES],
+}
+
+impl Sums {
+    const EMPTY: Self = Self {
+        slopes: [0.0; LANES],
+        products: [0.0; LANES],
+        peak: [0.0; LANES],
+    };
+
+    /// Adds a vector. All lanes are of one line, or each is of its own.
+    #[inline(always)]
+    fn add<A, O, const ONE_LINE: bool, const FMA: bool>(
+        &mut self,
+        scores: [A; LANES],
+        upstream: [A; LANES],
+        state: LaneStates<A>,
+        op: O,
+    ) where
+        A: Accumulator,
+        O: ThresholdOp<A>,
+    {
+        let Some(slopes) = slopes_of::<A, O, FMA>(scores, state, op) else {
+            return;
+        };
+        let mut at_peak = [false; LANES];
+        for lane in 0..LANES {
+            at_peak[lane] = scores[lane] >= state[0][lane] && scores[lane] > A::NEG_INFINITY;
+        }
+        if black_box(any(at_peak)) {
+            self.meet_peak::<A, ONE_LINE>(scores, upstream, state[0]);
+        }
+        for lane in 0..LANES {
+            let slope = slopes[lane].to_f64();
+            let product = slope * (upstream[lane].to_f64() - self.peak[lane]);
+            self.slopes[lane] += slope;
+            // What comes to a score without a weight may be infinite.
+            self.products[lane] += if slope > 0.0 { product } else { 0.0 };
+        }
+    }
+
+    /// The sums so far about what comes to a maximum in this vector. They are of small weights, if the next ones
+    /// are to be small differences.
+    fn meet_peak<A: Accumulator, const ONE_LINE: bool>(
+        &mut self,
+        scores: [A; LANES],
+        upstream: [A; LANES],
+        max: [A; LANES],
+    ) {
+        let mut peak = self.peak;
+        for lane in 0..LANES {
+            let upstream = upstream[lane].to_f64();
+            if scores[lane] == max[lane] && upstream.is_finite() {
+                if ONE_LINE {
+                    peak = [upstream; LANES];
+                } else {
+                    peak[lane] = upstream;
+                }
+            }
+        }
+        for lane in 0..LANES {
+            self.products[lane] += self.slopes[lane] * (self.peak[lane] - peak[lane]);
+        }
+        self.peak = peak;
+    }
+
+    /// Those of one line, from all lanes or from its own.
+    fn mean<A: Accumulator>([slopes, products, peak]: [f64; 3]) -> [A; MEAN] {
+        let from_peak = products / slopes;
+        let [high, low] = in_two(peak + from_peak);
+        [high, low, A::from_f64(peak), A::from_f64(from_peak)]
+    }
+}
 
 vectorized! {
     fn find_means<A, O>(
@@ -125,14 +209,13 @@ fn find_each_mean<A, O, const FMA: bool>(
         let scores = scores.chunks.iter().copied().chain(scores.tail);
         let upstream = upstream.chunks.iter().copied().chain(upstream.tail);
         let state = state.map(|number| [number; LANES]);
-        // In double precision: where one weight is nearly all, the gradient is a small difference.
-        let (mut slopes, mut products) = ([0.0; LANES], [0.0; LANES]);
+        let mut sums = Sums::EMPTY;
         for (scores, upstream) in scores.zip(upstream) {
-            let of_scores = slopes_of::<A, O, FMA>(scores, state, op);
-            add_products(of_scores, upstream, &mut slopes, &mut products);
+            sums.add::<A, O, true, FMA>(scores, upstream, state, op);
         }
-        let [slopes, products] = [slopes, products].map(|lanes| fold(lanes, |a, b| a + b));
-        *mean = in_two(products / slopes);
+        let [slopes, products] =
+            [sums.slopes, sums.products].map(|lanes| fold(lanes, |a, b| a + b));
+        *mean = Sums::mean([slopes, products, sums.peak[0]]);
     }
 }
 
@@ -153,24 +236,6 @@ where
     }
     let [_, slopes] = op.weigh::<FMA>(below(scores, max), [high, low]);
     Some(slopes)
-}
-
-/// Adds the slopes, and their products with what comes upstream, to sums.
-#[inline(always)]
-fn add_products<A: Accumulator>(
-    of_scores: Option<[A; LANES]>,
-    upstream: [A; LANES],
-    slopes: &mut [f64; LANES],
-    products: &mut [f64; LANES],
-) {
-    let Some(of_scores) = of_scores else { return };
-    for lane in 0..LANES {
-        let slope = of_scores[lane].to_f64();
-        let product = slope * upstream[lane].to_f64();
-        slopes[lane] += slope;
-        // What comes to a score without a weight may be infinite.
-        products[lane] += if slope > 0.0 { product } else { 0.0 };
-    }
 }
 
 vectorized! {
@@ -206,7 +271,7 @@ fn find_mean_of_each_column<A, O, const FMA: bool>(
     O: ThresholdOp<A>,
 {
     let columns = means.len();
-    let mut sums = vec![[[0.0; LANES]; 2]; columns.div_ceil(LANES)];
+    let mut sums = vec![Sums::EMPTY; columns.div_ceil(LANES)];
     let starts = (first..first + columns).step_by(LANES);
     let states: Vec<LaneStates<A>> = starts
         .map(|start| lane_states::<A, _, false>(state, inner, start))
@@ -215,17 +280,13 @@ fn find_mean_of_each_column<A, O, const FMA: bool>(
         let (vectors, rest) = row[first..][..columns].as_chunks::<LANES>();
         let (upstream, last) = grad[first..][..columns].as_chunks::<LANES>();
         let groups = sums.iter_mut().zip(&states);
-        for (([slopes, products], &state), (&scores, &upstream)) in
-            groups.zip(vectors.iter().zip(upstream))
-        {
-            let of_scores = slopes_of::<A, O, FMA>(scores, state, op);
-            add_products(of_scores, upstream, slopes, products);
+        for ((sums, &state), (&scores, &upstream)) in groups.zip(vectors.iter().zip(upstream)) {
+            sums.add::<A, O, false, FMA>(scores, upstream, state, op);
         }
         if !rest.is_empty() {
             let group = vectors.len();
-            let of_scores = slopes_of::<A, O, FMA>(filled_up(rest), states[group], op);
-            let [slopes, products] = &mut sums[group];
-            add_products(of_scores, filled_up(last), slopes, products);
+            let (scores, upstream) = (filled_up(rest), filled_up(last));
+            sums[group].add::<A, O, false, FMA>(scores, upstream, states[group], op);
         }
     }
     for (column, mean) in means.iter_mut().enumerate() {
@@ -236,8 +297,9 @@ fn find_mean_of_each_column<A, O, const FMA: bool>(
             });
             mean_without_weights(&row, &grad)
         } else {
-            let [slopes, products] = sums[column / LANES].map(|lanes| lanes[column % LANES]);
-            in_two(products / slopes)
+            let lane = column % LANES;
+            let sums = &sums[column / LANES];
+            Sums::mean([sums.slopes[lane], sums.products[lane], sums.peak[lane]])
         };
     }
 }
@@ -269,7 +331,14 @@ where
         return gradient;
     };
     for lane in 0..LANES {
-        let distance = upstream[lane].sub(mean[0][lane]).sub(mean[1][lane]);
+        let [high, low, peak, from_peak] = mean.map(|numbers| numbers[lane]);
+        let distance = upstream[lane].sub(high).sub(low);
+        let of_peak = upstream[lane] == peak;
+        let distance = if of_peak {
+            A::ZERO.sub(from_peak)
+        } else {
+            distance
+        };
         gradient[lane] = slopes[lane].mul(rate).mul(distance);
     }
     // Not of what comes to a score without a weight, which may be infinite.
