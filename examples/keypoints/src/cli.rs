@@ -37,9 +37,9 @@ pub struct TrainArgs {
     /// How to train; several are compared.
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Method::SoftArgmax, Method::Heatmap])]
     pub method: Vec<Method>,
-    /// The learning rate at the start.
-    #[arg(long, value_name = "RATE", default_value_t = 3e-3, value_parser = learning_rate)]
-    pub learning_rate: f64,
+    /// The learning rate at the start (default: the method's own).
+    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
+    pub learning_rate: Option<f64>,
     /// Seeds of the split into parts, of weights and of order; each is a run of its own.
     #[arg(long, value_delimiter = ',', default_values_t = [0])]
     pub seed: Vec<u64>,

@@ -32,6 +32,14 @@ impl Method {
         }
     }
 
+    /// The best of those that were tried: see the README.
+    pub fn learning_rate(self) -> f64 {
+        match self {
+            Self::SoftArgmax => 3e-3,
+            Self::Heatmap => 1e-3,
+        }
+    }
+
     /// How positions are read from its heatmaps; the first is what is validated and what a user gets.
     pub fn decodings(self) -> &'static [Decoding] {
         match self {

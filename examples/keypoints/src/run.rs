@@ -48,7 +48,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             if args.method[..index].contains(&method) {
                 continue;
             }
-            let learning_rate = args.learning_rate;
+            let learning_rate = args.learning_rate.unwrap_or(method.learning_rate());
             let settings = TrainingSettings::new(args.epochs as usize, args.batch_size as usize)
                 .with_seed(*seed)
                 .with_learning_rate(learning_rate);

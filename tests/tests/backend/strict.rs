@@ -92,21 +92,26 @@ fn narrow_maps() {
 #[test]
 fn gradients_of_moments_as_large_as_there_are() {
     let Some(device) = device() else { return };
-    let upstream = || tensor(&[1e20, -3e20], [1, 2], &device);
-    let slopes = |x: &[f32], weighting: Weighting| {
+    let device = device.autodiff();
+    let slopes = |x: &[f32], weighting: Weighting, upstream: [f32; 2]| {
         let x = tensor(x, [1, x.len()], &device);
-        values(gradient(x, upstream(), |x| {
+        let upstream = tensor(&upstream, [1, 2], &device);
+        values(gradient(x, upstream, |x| {
             let moments = soft_argmax_moments(x, 1, weighting);
             Tensor::cat(vec![moments.mean, moments.variance], 1)
         }))
     };
     let beta = 1e30;
-    let got = slopes(&[0.0, -6.9e-29], Weighting::softmax(beta));
+    let got = slopes(&[0.0, -6.9e-29], Weighting::softmax(beta), [1e20, -3e20]);
     // Of two indices the mean is the second's share, and the variance is that times the rest.
     let share = 1.0 / (1.0 + f64::exp(beta * f64::from(6.9e-29f32)));
     let slope = beta * share * (1.0 - share) * (1e20 - 3e20 * (1.0 - 2.0 * share));
     assert_within(&got, &[-slope, slope], |slope| 1e-4 * slope.abs());
 
-    let got = slopes(&[1e-21, 3e-21, 2e-21], Weighting::given());
-    assert_eq!(got, [f64::NEG_INFINITY, f64::INFINITY, f64::INFINITY]);
+    let beyond = [f64::NEG_INFINITY, f64::INFINITY, f64::INFINITY];
+    for (faint, upstream) in [(1e-21, 1e20), (1e-30, 1e30)] {
+        let masses = [faint, 3.0 * faint, 2.0 * faint];
+        let got = slopes(&masses, Weighting::given(), [upstream, -3.0 * upstream]);
+        assert_eq!(got, beyond);
+    }
 }

@@ -195,7 +195,7 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Moments<W> {
         let rate = self.0.rate() / sum.to_f64();
         let (of_mean, of_variance) = (grad.to_f64(), upstream.to_f64());
         let size = (of_mean.abs().max(of_variance.abs()) * rate).min(f64::MAX);
-        let excess = (size / SAFE).clamp(1.0, A::LARGEST.to_f64());
+        let excess = (size / SAFE).max(1.0);
         let nothing = of_mean * 0.0 + of_variance * 0.0;
         let is_silent = of_mean == 0.0 && of_variance == 0.0;
         let factor = |grad: f64| {
@@ -206,7 +206,7 @@ impl<A: Accumulator, W: Weights<A>> LineOp<A, SUMS, STATE> for Moments<W> {
             factor(of_mean),
             factor(of_variance),
             variance,
-            A::from_f64(excess),
+            A::from_f64(excess.min(A::LARGEST.to_f64())),
         ]
     }
 
