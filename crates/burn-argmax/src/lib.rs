@@ -86,8 +86,8 @@
 //! With `capture`, on the device by which Burn captures graphs for an exporter, [`soft_argmax`], [`softmax`] and
 //! [`spatial_soft_argmax`] are the few plain operations that burn-onnx knows, for weights of a softmax or given ones.
 //! An exported graph treats no mask and no broken row apart: a row with a NaN or an infinite score is what the
-//! arithmetic of its runtime makes of it, and sums are of `f32`. A batch of any size is exported where nothing is
-//! sliced: not for [`spatial_soft_argmax`], whose batch is of one size.
+//! arithmetic of its runtime makes of it, and sums are of `f32`, or of `f64` where the scores are. A batch of any
+//! size is exported where nothing is sliced: not for [`spatial_soft_argmax`], whose batch is of one size.
 
 extern crate alloc;
 

@@ -44,6 +44,7 @@ macro_rules! compiled_backends {
 /// The device of that name, else of `BURN_DEVICE`, else the first that was compiled in.
 pub fn open(name: Option<&str>, compiled: Vec<Backend>) -> Result<(&'static str, Device)> {
     let variable = std::env::var("BURN_DEVICE").ok();
+    let variable = variable.filter(|name| !name.is_empty());
     let names: Vec<&str> = compiled.iter().map(|(name, _)| *name).collect();
     let names = names.join(", ");
 

@@ -12,5 +12,5 @@ mod progress;
 mod training;
 
 pub use metric::Measured;
-pub use numbers::numbers;
+pub use numbers::{median, numbers};
 pub use training::{Measure, Trained, Training, TrainingSettings, curves, load};

@@ -1,6 +1,10 @@
-//! Where a run leaves its files.
+//! Where a run leaves its files, and what it says.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fmt::Display,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -25,4 +29,9 @@ pub fn directory(out: Option<&Path>, runs: &Path) -> Result<PathBuf> {
     );
     std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
     Ok(out)
+}
+
+/// Writes a line for people.
+pub fn say(line: impl Display) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("cannot write to standard output")
 }

@@ -14,6 +14,8 @@ pub struct Passes<O> {
     loader: Arc<dyn DataLoader<O>>,
     device: Device,
     seed: u64,
+    /// Where the share of this device begins among the items.
+    start: usize,
     /// Passes that were made before this run.
     made: usize,
     pass: AtomicUsize,
@@ -25,13 +27,17 @@ impl<O> Passes<O> {
             loader,
             device: device.clone(),
             seed,
+            start: 0,
             made,
             pass: AtomicUsize::new(made),
         }
     }
 
-    fn over(&self, loader: Arc<dyn DataLoader<O>>, device: &Device) -> Self {
-        Self::new(loader, device, self.seed, self.made)
+    fn over(&self, loader: Arc<dyn DataLoader<O>>, device: &Device, start: usize) -> Self {
+        Self {
+            start: self.start + start,
+            ..Self::new(loader, device, self.seed, self.made)
+        }
     }
 }
 
@@ -44,9 +50,10 @@ impl<O: Send + 'static> DataLoader<O> for Passes<O> {
                 drop(self.loader.iter());
             }
         }
-        // What the network draws, too.
+        // What the network draws, too, on each device for itself.
+        let pass = (pass as u64 + 1) << 32;
         self.device
-            .seed(self.seed.wrapping_add((pass as u64 + 1) << 32));
+            .seed(self.seed.wrapping_add(pass + self.start as u64));
         self.loader.iter()
     }
 
@@ -55,10 +62,10 @@ impl<O: Send + 'static> DataLoader<O> for Passes<O> {
     }
 
     fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<O>> {
-        Arc::new(self.over(self.loader.to_device(device), device))
+        Arc::new(self.over(self.loader.to_device(device), device, 0))
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<O>> {
-        Arc::new(self.over(self.loader.slice(start, end), &self.device))
+        Arc::new(self.over(self.loader.slice(start, end), &self.device, start))
     }
 }

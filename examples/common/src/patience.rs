@@ -4,7 +4,7 @@ use burn::train::{
 };
 
 /// Stops once so many epochs are not better than the best before them. It asks the metric files each time, where
-/// burn-train's strategy remembers: so it holds across an interruption.
+/// burn-train's strategy remembers: so an interruption makes no difference.
 #[derive(Clone)]
 pub struct Patience {
     /// Name of a metric; small is good.

@@ -33,6 +33,7 @@ where
         .light_line_style(TRANSPARENT)
         .x_desc("epoch")
         .y_desc(measure)
+        .y_labels(5)
         .x_label_formatter(&|epoch| format!("{epoch:.0}"))
         .y_label_formatter(&|mean| {
             let digits = if low < 1.0 { 2 } else { 0 };

@@ -8,7 +8,7 @@ use burn::train::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{Measure, metric::EpochMean};
+use crate::{Measure, metric::EpochMean, output};
 
 /// The learner's progress: on a terminal a bar for the split under way, and a line an epoch.
 pub struct Progress {
@@ -62,10 +62,11 @@ impl TrainingProgressLogger for Progress {
             .means
             .each_ref()
             .map(|mean| *mean.lock().expect("no holder panics"));
-        println!(
+        // A panic here would leave the program waiting for its learner. Who no longer reads is told at the end.
+        _ = output::say(format_args!(
             "{} epoch {epoch}/{}: {} {train:.3} train, {valid:.3} valid",
             self.label, self.epochs, self.measure.phrase
-        );
+        ));
         self.epoch = epoch + 1;
     }
 

@@ -35,6 +35,8 @@ use crate::{
 const CONFIGURATION: &str = "config.json";
 /// The trained model, but for its extension.
 const MODEL: &str = "model";
+/// The same while it is written.
+const UNFINISHED: &str = "model-unfinished";
 
 /// The settings of a training run, whatever it trains.
 #[derive(Config, Debug)]
@@ -120,6 +122,7 @@ impl Training<'_> {
         if let Some(epoch) = self.resume {
             checkpoint::check(directory, epoch)?;
         }
+        let batch_size = settings.batch_size.min(train.len());
         let devices: Vec<Device> = self.devices.iter().cloned().map(Device::autodiff).collect();
         let device = devices.first().context("no device to train on")?;
         device.seed(settings.seed);
@@ -127,16 +130,20 @@ impl Training<'_> {
         // Burn gives each device a share, the last the remainder too, and steps until all are through.
         let share = train.len() / devices.len();
         let largest = train.len() - share * (devices.len() - 1);
-        let steps = largest.div_ceil(settings.batch_size) * settings.epochs;
+        let steps = largest.div_ceil(batch_size) * settings.epochs;
         let schedule = CosineAnnealingLrSchedulerConfig::new(settings.learning_rate, steps)
             .init()
             .map_err(|error| anyhow!(error))?;
-        let learner = Learner::new(init(device), self.optimizer.init(), schedule);
+        let model = init(device);
+        if self.is_out_of_patience()? {
+            return self.trained(model.valid());
+        }
+        let learner = Learner::new(model, self.optimizer.init(), schedule);
 
         let made = self.resume.unwrap_or(0);
         let builder = || {
             DataLoaderBuilder::new(batcher.clone())
-                .batch_size(settings.batch_size)
+                .batch_size(batch_size)
                 .shuffle(settings.seed)
                 .set_device(device.clone())
         };
@@ -193,29 +200,49 @@ impl Training<'_> {
             if reason == NOT_FINITE {
                 bail!("training stopped: {reason}; no model was saved");
             }
-            bail!(
-                "interrupted by {reason}; the checkpoints so far are in {}",
-                checkpoint::directory(self.directory).display()
-            );
+            bail!("interrupted by {reason}");
         }
+        self.trained(result.model.valid())
+    }
+
+    /// Whether the epochs before an interruption have used up the patience.
+    fn is_out_of_patience(&self) -> Result<bool> {
+        let (Some(made), Some(patience)) = (self.resume, self.settings.patience) else {
+            return Ok(false);
+        };
+        let [_, mut valid] = curves(self.directory, self.measure)?;
+        valid.truncate(made);
+        Ok(best_epoch(&valid).is_some_and(|best| made >= best + patience))
+    }
+
+    /// The model of the last epoch, or of the best where patience ended the run, saved.
+    fn trained<M: Module>(&self, mut model: M) -> Result<Trained<M>> {
         let [train_curve, valid_curve] = curves(self.directory, self.measure)?;
-        let mut model = result.model.valid();
         if self.settings.patience.is_some() {
-            let means = valid_curve.iter().enumerate();
-            let best = means.min_by(|a, b| a.1.total_cmp(b.1));
-            let epoch = best.context("no epoch was validated")?.0 + 1;
+            let epoch = best_epoch(&valid_curve).context("no epoch was validated")?;
             model = model.load_record(checkpoint::model(self.directory, epoch)?);
         }
-        model
-            .clone()
-            .save_file(self.directory.join(MODEL))
-            .with_context(|| format!("cannot save the model in {}", self.directory.display()))?;
+        let save = || -> Result<()> {
+            // Under its name when it is whole.
+            let unfinished = self.directory.join(UNFINISHED);
+            model.clone().save_file(&unfinished)?;
+            let extension = |name: &str| self.directory.join(name).with_extension("bpk");
+            Ok(std::fs::rename(extension(UNFINISHED), extension(MODEL))?)
+        };
+        save().with_context(|| format!("cannot save the model in {}", self.directory.display()))?;
         Ok(Trained {
             model,
             train_curve,
             valid_curve,
         })
     }
+}
+
+/// The first epoch of the smallest mean.
+fn best_epoch(means: &[f64]) -> Option<usize> {
+    let means = means.iter().enumerate();
+    let best = means.min_by(|a, b| a.1.total_cmp(b.1))?;
+    Some(best.0 + 1)
 }
 
 /// Loads the model that a run has saved, and the configuration from which `init` makes it.

@@ -22,13 +22,13 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let digits = Digits::load()?;
     let (device_name, device) = device::open(args.device.device.as_deref(), compiled_backends!())?;
     let out = output::directory(args.out.as_deref(), Path::new(RUNS))?;
-    println!(
+    output::say(format_args!(
         "{} digits to train, {} to validate, {} to test, on {device_name}, into {}",
         digits.train.len(),
         digits.valid.len(),
         digits.test.len(),
         out.display()
-    );
+    ))?;
 
     let interrupter = Interrupter::new();
     let on_signal = interrupter.clone();
@@ -74,11 +74,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             let path = directory.join("plot.svg");
             plot.save(&path)
                 .with_context(|| format!("cannot draw {}", path.display()))?;
+            // What is found so far, if the next one is interrupted.
+            report.save(&out.join("report.json"))?;
         }
     }
 
-    report.save(&out.join("report.json"))?;
-    println!("{}", report.table());
-    println!("Models, pictures and report are in {}", out.display());
-    Ok(())
+    output::say(report.table())?;
+    output::say(format_args!(
+        "Models, pictures and report are in {}",
+        out.display()
+    ))
 }

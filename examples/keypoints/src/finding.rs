@@ -18,7 +18,7 @@ pub struct Found {
     /// Where, in pixels of the image as the network gets it.
     pub at: Point,
     /// 1 where its heatmap is as narrow as those that were trained for; towards 0 as it spreads, over several places
-    /// or over all.
+    /// or over all. 0 where there is nothing but background.
     pub confidence: f64,
 }
 
@@ -61,7 +61,9 @@ fn confidences(heatmaps: Tensor<4>, method: Method) -> Tensor<4> {
         covariance.narrow(2, axis, 1).narrow(3, axis, 1)
     };
     let variance = along(0) + along(1);
-    (variance.recip() * (2.0 * SIGMA * SIGMA)).clamp_max(1.0)
+    let share = (variance.recip() * (2.0 * SIGMA * SIGMA)).clamp_max(1.0);
+    // Nothing has a weight.
+    share.clone().mask_fill(share.is_nan(), 0.0)
 }
 
 #[cfg(test)]
@@ -87,5 +89,16 @@ mod tests {
         assert!(confidence(sharp) > 0.95);
         assert!((confidence(wide) - 1.0 / 9.0).abs() < 0.02);
         assert!(confidence(two) < 0.1);
+    }
+
+    #[test]
+    fn a_faint_background_is_no_doubt() {
+        let device = Device::flex();
+        let at = Tensor::<3>::from_floats([[[0.1, 0.2]]], &device);
+        let peak: Tensor<4> = render_gaussian(at, &[32, 32], SIGMA, Coordinates::CellCenters);
+        let peak = peak.clone() / peak.max().reshape([1, 1, 1, 1]);
+        let confidence = |map: Tensor<4>| numbers(confidences(map, Method::Heatmap))[0];
+        assert!(confidence(peak.clone() + 0.02) > 0.9);
+        assert_eq!(confidence(peak * 0.05), 0.0);
     }
 }

@@ -1,6 +1,6 @@
 use std::{fs::File, io::Write, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use examples_common::{compiled_backends, device};
 use rayon::prelude::*;
 
@@ -14,6 +14,9 @@ use crate::{
 
 /// Finds the points of every image of a directory.
 pub fn run(args: &InferArgs) -> Result<()> {
+    for path in args.csv.iter().chain(&args.picture) {
+        ensure!(!path.exists(), "{} already exists", path.display());
+    }
     let (_, device) = device::open(args.device.device.as_deref(), compiled_backends!())?;
     let (network, config) = training::load(&args.model, &device)?;
     let paths = list(&args.images)?;

@@ -52,8 +52,8 @@ impl Method {
     pub fn weighting(self) -> Weighting {
         match self {
             Self::SoftArgmax => Weighting::softmax(1.0),
-            // A background at 0 weighs nothing.
-            Self::Heatmap => Weighting::softmax(1.0).above(0.0),
+            // A background near 0 weighs nothing: of a thousand cells it would outweigh the peak, whose height is 1.
+            Self::Heatmap => Weighting::softmax(1.0).above(0.1),
         }
     }
 

@@ -81,15 +81,17 @@ impl HeatmapNet {
         self.output.forward(self.activation.forward(features))
     }
 
-    /// The loss, and the mean distance of the visible points of each image, in its pixels.
+    /// The loss, and the distance of each visible point, in pixels of its image.
     fn learn(&self, batch: KeypointBatch) -> (Tensor<1>, Measured) {
         let heatmaps = self.forward(batch.images);
         let found = self.method.decodings()[0].positions(heatmaps.clone().detach());
         let distances = euclidean_loss(found, batch.points.clone()) * (SIZE as f64 / 2.0);
-        let distances = distances.mask_fill(batch.visible.clone().bool_not(), 0.0);
-        let errors = distances.sum_dim(1) / batch.visible.clone().float().sum_dim(1);
+        let visible = batch.visible.clone().flatten::<1>(0, 1);
+        let errors = distances
+            .flatten(0, 1)
+            .select(0, visible.nonzero().remove(0));
         let loss = self.method.loss(heatmaps, batch.points, batch.visible);
-        (loss, Measured(errors.squeeze_dim(1)))
+        (loss, Measured(errors))
     }
 }
 

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
+use examples_common::median;
 use serde::Serialize;
 
 use crate::{
@@ -60,7 +61,7 @@ impl Errors {
             |pixels: f64| 100.0 * errors.partition_point(|&error| error <= pixels) as f64 / count;
         Self {
             mean: errors.iter().sum::<f64>() / count,
-            median: errors[errors.len() / 2],
+            median: median(&errors),
             within_1: within(1.0),
             pck: within(CORRECT * SIZE as f64),
         }
@@ -123,15 +124,17 @@ mod tests {
         let samples = [
             sample(&[None, Some([3.0, 4.0])]),
             sample(&[Some([10.0, 10.0]), Some([20.0, 0.0])]),
+            sample(&[Some([5.0, 0.0]), None]),
         ];
         let found = [
             vec![found([9.0, 9.0]), found([3.0, 4.5])],
             vec![found([10.0, 12.0]), found([20.0, 10.0])],
+            vec![found([5.0, 3.5]), found([0.0, 0.0])],
         ];
         let errors = Errors::new(&samples, &found);
-        assert!((errors.mean - 12.5 / 3.0).abs() < 1e-12);
-        assert_eq!(errors.median, 2.0);
-        assert!((errors.within_1 - 100.0 / 3.0).abs() < 1e-12);
-        assert!((errors.pck - 200.0 / 3.0).abs() < 1e-12);
+        assert_eq!(errors.mean, 4.0);
+        assert_eq!(errors.median, 2.75);
+        assert_eq!(errors.within_1, 25.0);
+        assert_eq!(errors.pck, 50.0);
     }
 }

@@ -30,7 +30,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
     let (device_name, device) = device::open(args.device.device.as_deref(), compiled_backends!())?;
     let out = output::directory(args.out.as_deref(), Path::new(RUNS))?;
-    println!("{}, on {device_name}, into {}", data.name, out.display());
+    output::say(format_args!(
+        "{}, on {device_name}, into {}",
+        data.name,
+        out.display()
+    ))?;
 
     let interrupter = Interrupter::new();
     let on_signal = interrupter.clone();
@@ -90,11 +94,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
                 };
                 plot.save(&directory.join("plot.svg"))?;
             }
+            // What is found so far, if the next one is interrupted.
+            report.save(&out.join("report.json"))?;
         }
     }
 
-    report.save(&out.join("report.json"))?;
-    println!("{}", report.table());
-    println!("Models, pictures and report are in {}", out.display());
-    Ok(())
+    output::say(report.table())?;
+    output::say(format_args!(
+        "Models, pictures and report are in {}",
+        out.display()
+    ))
 }

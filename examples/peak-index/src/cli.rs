@@ -43,7 +43,8 @@ pub struct TrainArgs {
         long,
         value_name = "DB",
         requires = "record",
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        value_parser = decibels
     )]
     pub noise_db: Option<f64>,
     /// How the index is read from the logits; several are trained in turn and compared.
@@ -56,9 +57,9 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub devices: u32,
     /// Train on the devices of these servers at once, each a `peak-index serve`.
-    #[cfg(feature = "remote")]
-    #[arg(long, value_name = "URL", value_delimiter = ',', conflicts_with_all = ["device", "devices"])]
-    #[serde(default)]
+    #[cfg_attr(not(feature = "remote"), arg(skip))]
+    #[cfg_attr(feature = "remote", arg(long, value_name = "URL", value_delimiter = ',', conflicts_with_all = ["device", "devices"]))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remote: Vec<String>,
     /// Passes over the training part.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..))]
@@ -79,7 +80,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR")]
     #[serde(skip)]
     pub out: Option<PathBuf>,
-    /// Go on with the run in this directory, which was interrupted, with its settings.
+    /// Go on with the run in this directory, which was interrupted, with its settings; on other devices where these
+    /// are named.
     #[arg(long, value_name = "DIR", conflicts_with_all = [
         "record", "lead", "noise_db", "op", "devices", "epochs", "patience", "batch_size", "channels", "seed", "out",
     ])]
@@ -135,4 +137,11 @@ pub struct DeviceArgs {
     /// The backend to run on (default: BURN_DEVICE, else the first compiled in).
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
+}
+
+fn decibels(text: &str) -> Result<f64, &'static str> {
+    match text.parse() {
+        Ok(decibels) if f64::is_finite(decibels) => Ok(decibels),
+        _ => Err("it is a finite number"),
+    }
 }

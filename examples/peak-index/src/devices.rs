@@ -13,7 +13,6 @@ pub struct Devices {
 impl Devices {
     /// Those of the settings of a run; `chosen` picks one of this machine.
     pub fn open(run: &TrainArgs, chosen: &DeviceArgs) -> Result<Self> {
-        #[cfg(feature = "remote")]
         if !run.remote.is_empty() {
             return Self::connect(&run.remote);
         }
@@ -24,6 +23,11 @@ impl Devices {
             count => format!("{name}, {count} times"),
         };
         Ok(Self { name, devices })
+    }
+
+    #[cfg(not(feature = "remote"))]
+    fn connect(_urls: &[String]) -> Result<Self> {
+        anyhow::bail!("the run is on servers; build with --features remote, or name a --device")
     }
 
     #[cfg(feature = "remote")]

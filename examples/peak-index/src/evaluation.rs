@@ -6,6 +6,7 @@ use burn::{
     data::{dataloader::batcher::Batcher, dataset::Dataset},
     tensor::Device,
 };
+use examples_common::median;
 use serde::Serialize;
 
 use crate::{
@@ -84,7 +85,7 @@ impl Predictions {
         let n = absolute.len() as f64;
         Errors {
             mean_absolute: absolute.iter().sum::<f64>() / n,
-            median: absolute[absolute.len() / 2],
+            median: median(&absolute),
             within_5: 100.0 * absolute.iter().filter(|&&error| error <= 5.0).count() as f64 / n,
         }
     }

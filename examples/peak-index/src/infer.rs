@@ -13,15 +13,19 @@ use crate::{
 /// Windows in a forward pass.
 const BATCH: usize = 64;
 
-/// Predicts the peak of every beat that a window holds alone.
+/// Predicts the peak of every beat that a window holds alone, wholly within a part of the record.
 pub fn run(args: &InferArgs) -> Result<()> {
     let source = Arc::new(Source::record(&args.record, args.lead, None, 0)?);
     let (_, device) = device::open(args.device.device.as_deref(), compiled_backends!())?;
     let model = training::load(&args.model, &device)?;
-    let parts = Split::ALL.map(|split| {
-        let predictions = Predictions::of_model(&model, &source, split, BATCH, &device);
-        (split, predictions)
-    });
+    let splits = Split::ALL.into_iter();
+    let parts: Vec<_> = splits
+        .filter(|&split| source.peaks(split) > 0)
+        .map(|split| {
+            let predictions = Predictions::of_model(&model, &source, split, BATCH, &device);
+            (split, predictions)
+        })
+        .collect();
 
     match &args.csv {
         Some(path) => {
@@ -31,6 +35,7 @@ pub fn run(args: &InferArgs) -> Result<()> {
         }
         None => write(&parts, std::io::stdout().lock())?,
     }
+    eprintln!("{}", source.counts());
     for (split, predictions) in &parts {
         let errors = predictions.errors();
         eprintln!(

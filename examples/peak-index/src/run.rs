@@ -24,6 +24,8 @@ use crate::{
 const RUNS: &str = "runs";
 /// The arguments of a run, in its directory.
 const ARGUMENTS: &str = "run.json";
+/// Written last.
+const REPORT: &str = "report.json";
 
 /// Trains a network for each operator and reports on the test part.
 pub fn run(args: &TrainArgs) -> Result<()> {
@@ -59,17 +61,17 @@ fn go_on(now: &TrainArgs, directory: &Path) -> Result<()> {
     let path = directory.join(ARGUMENTS);
     let text = fs::read_to_string(&path)
         .with_context(|| format!("no run to go on with: cannot read {}", path.display()))?;
-    let args: TrainArgs = serde_json::from_str(&text)
+    let mut args: TrainArgs = serde_json::from_str(&text)
         .with_context(|| format!("{} has not the arguments of a run", path.display()))?;
-    let unfinished = args
-        .op
-        .iter()
-        .any(|op| !is_trained(&directory.join(op.name())));
     ensure!(
-        unfinished,
+        !directory.join(REPORT).exists(),
         "the run in {} is complete; nothing is left to train",
         directory.display()
     );
+    // On other devices, if they are named.
+    if !now.remote.is_empty() || now.device.device.is_some() {
+        args.remote.clone_from(&now.remote);
+    }
     let source = source(&args)?;
     let devices = Devices::open(&args, &now.device)?;
     train(&args, source, devices, directory.to_path_buf(), now.epoch)
@@ -77,7 +79,18 @@ fn go_on(now: &TrainArgs, directory: &Path) -> Result<()> {
 
 fn source(args: &TrainArgs) -> Result<Arc<Source>> {
     Ok(Arc::new(match &args.record {
-        Some(path) => Source::record(path, args.lead, args.noise_db, args.seed)?,
+        Some(path) => {
+            let source = Source::record(path, args.lead, args.noise_db, args.seed)?;
+            for split in Split::ALL {
+                ensure!(
+                    source.peaks(split) > 0,
+                    "{}: no beat can be cut out alone in the {} part",
+                    path.display(),
+                    split.name()
+                );
+            }
+            source
+        }
         None => Source::synthetic(args.seed),
     }))
 }
@@ -95,12 +108,12 @@ fn train(
     out: PathBuf,
     mut epoch: Option<usize>,
 ) -> Result<()> {
-    println!(
+    output::say(format_args!(
         "{} ({}), on {name}, into {}",
         source.name(),
         source.counts(),
         out.display()
-    );
+    ))?;
     let interrupter = Interrupter::new();
     let on_signal = interrupter.clone();
     ctrlc::set_handler(move || on_signal.stop(Some("ctrl-C")))
@@ -152,13 +165,15 @@ fn train(
         });
     }
 
-    report.save(&out.join("report.json"))?;
-    println!("{}", report.table());
+    report.save(&out.join(REPORT))?;
+    output::say(report.table())?;
     if let Some(remark) = report.remark() {
-        println!("{remark}");
+        output::say(remark)?;
     }
-    println!("Models, plots and report are in {}", out.display());
-    Ok(())
+    output::say(format_args!(
+        "Models, plots and report are in {}",
+        out.display()
+    ))
 }
 
 /// A network that was trained before the interruption.

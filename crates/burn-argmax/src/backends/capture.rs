@@ -2,12 +2,7 @@
 //! exporters know. Masks and broken rows are left to what runs the graph.
 
 use burn_core::{
-    backend::{
-        TensorMetadata,
-        capture::CaptureBackend,
-        ops::FloatTensorOps,
-        tensor::{Device, FloatTensor},
-    },
+    backend::{TensorMetadata, capture::CaptureBackend, ops::FloatTensorOps, tensor::FloatTensor},
     tensor::{IntDType, Shape, TensorData},
 };
 
@@ -24,18 +19,20 @@ impl ArgmaxOps for Graph {
         let Some(weights) = weights(logits.clone(), dim, weighting) else {
             return composed::soft_argmax_forward::<Self>(logits, dim, weighting).0;
         };
+        let dtype = logits.dtype();
         let n = logits.shape()[dim];
         let mut line = vec![1; logits.shape().num_dims()];
         line[dim] = n;
         let indices = (0..n).map(|index| index as f32).collect();
-        let indices = constant(indices, line.into(), &logits.device());
-        mean(weights, indices, dim)
+        let indices = constant(indices, line.into(), &weights);
+        composed::cast::<Self>(mean(weights, indices, dim), dtype)
     }
 
     fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
+        let dtype = logits.dtype();
         let weights = exponentials(logits, dim, beta);
         let sum = Self::float_sum_dim(weights.clone(), dim);
-        Self::float_div(weights, sum)
+        composed::cast::<Self>(Self::float_div(weights, sum), dtype)
     }
 
     fn spatial_moments(
@@ -54,11 +51,10 @@ impl ArgmaxOps for Graph {
                     .0;
             }
         };
-        let device = weights.device();
         let mut stride = 1;
         let means = sizes.map(|size| {
             let along = (0..positions).map(|position| (position / stride % size) as f32);
-            let along = constant(along.collect(), Shape::from([1, positions]), &device);
+            let along = constant(along.collect(), Shape::from([1, positions]), &weights);
             stride *= size;
             mean(weights.clone(), along, 1)
         });
@@ -66,7 +62,7 @@ impl ArgmaxOps for Graph {
     }
 }
 
-/// What scores weigh, where it can be said in plain operations.
+/// What scores weigh, where it can be said in plain operations, in the dtype that sums run in.
 fn weights(
     logits: FloatTensor<Graph>,
     dim: usize,
@@ -75,12 +71,13 @@ fn weights(
     match weighting.weights {
         _ if weighting.radius.is_some() => None,
         Weights::Softmax { beta } => Some(exponentials(logits, dim, beta)),
-        Weights::Given => Some(logits),
+        Weights::Given => Some(composed::widen::<Graph>(logits)),
         Weights::Above { .. } => None,
     }
 }
 
 fn exponentials(logits: FloatTensor<Graph>, dim: usize, beta: f64) -> FloatTensor<Graph> {
+    let logits = composed::widen::<Graph>(logits);
     let (max, _) = Graph::float_max_dim_with_indices(logits.clone(), dim, IntDType::I32);
     let below = Graph::float_sub(logits, max);
     Graph::float_exp(Graph::float_mul_scalar(below, beta.into()))
@@ -93,6 +90,8 @@ fn mean(weights: FloatTensor<Graph>, values: FloatTensor<Graph>, dim: usize) -> 
     Graph::float_div(weighted, sum)
 }
 
-fn constant(values: Vec<f32>, shape: Shape, device: &Device<Graph>) -> FloatTensor<Graph> {
-    Graph::float_from_data(TensorData::new(values, shape), device)
+/// Numbers of the dtype and on the device of other ones.
+fn constant(values: Vec<f32>, shape: Shape, like: &FloatTensor<Graph>) -> FloatTensor<Graph> {
+    let data = TensorData::new(values, shape).convert_dtype(like.dtype());
+    Graph::float_from_data(data, &like.device())
 }

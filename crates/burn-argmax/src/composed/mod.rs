@@ -47,12 +47,17 @@ pub(crate) use spatial_moments::outside as outside_of_maps;
 pub use spatial_moments::{spatial_moments_backward, spatial_moments_forward};
 #[cfg(feature = "_custom-operations")]
 pub(crate) use tensors::accumulator_dtype;
-#[cfg(any(feature = "_cpu-kernels", feature = "_cube-kernels"))]
+#[cfg(any(
+    feature = "_cpu-kernels",
+    feature = "_cube-kernels",
+    feature = "capture"
+))]
 pub(crate) use tensors::cast;
 #[cfg(any(
     feature = "_cpu-kernels",
     feature = "_cube-kernels",
-    feature = "autodiff"
+    feature = "autodiff",
+    feature = "capture"
 ))]
 pub(crate) use tensors::widen;
 #[cfg(any(feature = "_cpu-kernels", feature = "_custom-operations"))]

@@ -32,18 +32,15 @@ struct Annotation {
     image_id: u64,
     category_id: u64,
     /// x, y and visibility of each point; a visibility of 0 says that it is missing.
-    #[serde(default)]
-    keypoints: Vec<f64>,
+    keypoints: Option<Vec<f64>>,
 }
 
 #[derive(Deserialize)]
 struct Category {
     id: u64,
-    #[serde(default)]
-    keypoints: Vec<String>,
+    keypoints: Option<Vec<String>>,
     /// Pairs of points, counted from 1.
-    #[serde(default)]
-    skeleton: Vec<[usize; 2]>,
+    skeleton: Option<Vec<[usize; 2]>>,
 }
 
 /// The annotated object of an image.
@@ -75,9 +72,10 @@ impl Data {
     pub fn coco(images: &Path, annotations: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(annotations)
             .with_context(|| format!("cannot read the annotations {}", annotations.display()))?;
-        let file: File = serde_json::from_str(&text).with_context(|| {
-            format!("{} is not a file of COCO keypoints", annotations.display())
-        })?;
+        let file: File =
+            serde_json::from_str(text.trim_start_matches('\u{feff}')).with_context(|| {
+                format!("{} is not a file of COCO keypoints", annotations.display())
+            })?;
         let annotated = annotated(file).with_context(|| annotations.display().to_string())?;
         let name = annotated.name(annotations);
         let samples = annotated.objects.into_par_iter();
@@ -138,11 +136,17 @@ fn sample(directory: &Path, picture: &Picture, object: Object) -> Result<Sample>
 /// points for an image.
 fn annotated(file: File) -> Result<Annotated> {
     let (skeleton, places) = skeleton(&file.categories)?;
-    let pictures: HashMap<u64, &Picture> = file
-        .images
-        .iter()
-        .map(|picture| (picture.id, picture))
-        .collect();
+    let mut pictures: HashMap<u64, &Picture> = HashMap::new();
+    let mut names: HashSet<&str> = HashSet::new();
+    for picture in &file.images {
+        let (id, name) = (picture.id, &picture.file_name);
+        ensure!(
+            pictures.insert(id, picture).is_none(),
+            "two images have the id {id}"
+        );
+        // It could be trained on and tested on.
+        ensure!(names.insert(name), "the image {name} is listed twice");
+    }
     let mut objects: HashMap<u64, Object> = HashMap::new();
     let (mut without, mut further) = (0, 0);
     for annotation in &file.annotations {
@@ -187,7 +191,7 @@ fn skeleton(categories: &[Category]) -> Result<(Skeleton, HashMap<u64, Vec<usize
     let mut edges: Vec<[usize; 2]> = Vec::new();
     let mut places = HashMap::new();
     for category in categories {
-        let names = &category.keypoints;
+        let names = category.keypoints.as_deref().unwrap_or_default();
         let distinct: HashSet<&String> = names.iter().collect();
         ensure!(
             distinct.len() == names.len(),
@@ -202,7 +206,7 @@ fn skeleton(categories: &[Category]) -> Result<(Skeleton, HashMap<u64, Vec<usize
             }
         };
         let of_category: Vec<usize> = names.iter().map(place).collect();
-        for edge in &category.skeleton {
+        for edge in category.skeleton.iter().flatten() {
             let ends = edge.map(|end| of_category.get(end.wrapping_sub(1)).copied());
             let [Some(from), Some(to)] = ends else {
                 bail!(
@@ -215,7 +219,11 @@ fn skeleton(categories: &[Category]) -> Result<(Skeleton, HashMap<u64, Vec<usize
                 edges.push([from, to]);
             }
         }
-        places.insert(category.id, of_category);
+        ensure!(
+            places.insert(category.id, of_category).is_none(),
+            "two categories have the id {}",
+            category.id
+        );
     }
     Ok((Skeleton { points, edges }, places))
 }
@@ -226,17 +234,23 @@ fn object(
     places: &[usize],
     skeleton: &Skeleton,
 ) -> Result<Object> {
-    let (entries, rest) = annotation.keypoints.as_chunks::<3>();
+    let numbers = annotation.keypoints.as_deref().unwrap_or_default();
+    let (entries, rest) = numbers.as_chunks::<3>();
     let mut points = vec![None; skeleton.points.len()];
     // What has no keypoints at all may be of any category.
     ensure!(
-        annotation.keypoints.is_empty() || (entries.len() == places.len() && rest.is_empty()),
+        numbers.is_empty() || (entries.len() == places.len() && rest.is_empty()),
         "it has {} numbers for keypoints; {} points have {}",
-        annotation.keypoints.len(),
+        numbers.len(),
         places.len(),
         3 * places.len()
     );
     for (&[x, y, visibility], &place) in entries.iter().zip(places) {
+        ensure!(
+            [0.0, 1.0, 2.0].contains(&visibility),
+            "point '{}' has the visibility {visibility}; there are 0, 1 and 2",
+            skeleton.points[place]
+        );
         if visibility == 0.0 {
             continue;
         }
@@ -274,7 +288,7 @@ mod tests {
             "categories": [
                 {"id": 1, "keypoints": ["nose", "ear"], "skeleton": [[1, 2]]},
                 {"id": 2, "keypoints": ["tail", "nose"], "skeleton": [[2, 1]]},
-                {"id": 3, "name": "tree"},
+                {"id": 3, "name": "tree", "keypoints": null, "skeleton": null},
             ],
             "annotations": [
                 {"image_id": 7, "category_id": 1, "keypoints": [1, 2, 2, 0, 0, 0]},
@@ -324,6 +338,18 @@ mod tests {
             json!([20.5, 2, 2, 0, 0, 0]),
             "an annotation of a.png: point 'nose' is at (20.5, 2), outside of its 20 x 10 pixels",
         );
+        refused(
+            keypoints,
+            json!([1, 2, -1, 0, 0, 0]),
+            "an annotation of a.png: point 'nose' has the visibility -1",
+        );
+        refused("/images/1/id", json!(7), "two images have the id 7");
+        refused(
+            "/images/1/file_name",
+            json!("a.png"),
+            "a.png is listed twice",
+        );
+        refused("/categories/1/id", json!(1), "two categories have the id 1");
         refused("/annotations/0/image_id", json!(1), "image 1, which is not");
         refused("/annotations/0/category_id", json!(4), "category 4, which");
         refused("/annotations", json!([]), "there are no keypoints");

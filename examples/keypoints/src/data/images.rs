@@ -5,7 +5,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use image::{
-    DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult, imageops::FilterType,
+    DynamicImage, ImageDecoder, ImageFormat, ImageReader, ImageResult, Rgba, imageops::FilterType,
 };
 
 use super::{Point, SIZE};
@@ -23,6 +23,7 @@ impl Image {
     pub fn read(path: &Path) -> Result<Self> {
         let image =
             decoded(path).with_context(|| format!("cannot read the image {}", path.display()))?;
+        let image = opaque(image);
         let side = SIZE as u32;
         let pixels = image
             .resize_exact(side, side, FilterType::Triangle)
@@ -55,6 +56,21 @@ fn decoded(path: &Path) -> ImageResult<DynamicImage> {
     Ok(image)
 }
 
+/// What is transparent lies on white.
+fn opaque(image: DynamicImage) -> DynamicImage {
+    if !image.color().has_alpha() {
+        return image;
+    }
+    let mut pixels = image.into_rgba32f();
+    for Rgba([red, green, blue, alpha]) in pixels.pixels_mut() {
+        for color in [red, green, blue] {
+            *color = *color * *alpha + 1.0 - *alpha;
+        }
+        *alpha = 1.0;
+    }
+    pixels.into()
+}
+
 fn rescaled(point: Point, from: [u32; 2], to: [u32; 2]) -> Point {
     // Borders meet borders; a pixel's centre is half a pixel from its border.
     [0, 1].map(|axis| (point[axis] + 0.5) * f64::from(to[axis]) / f64::from(from[axis]) - 0.5)
@@ -70,7 +86,10 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     };
     let mut paths =
         read().with_context(|| format!("cannot list the images in {}", directory.display()))?;
-    paths.retain(|path| ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled()));
+    let is_image = |path: &PathBuf| {
+        path.is_file() && ImageFormat::from_path(path).is_ok_and(|format| format.reading_enabled())
+    };
+    paths.retain(is_image);
     paths.sort();
     ensure!(
         !paths.is_empty(),
@@ -82,7 +101,7 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use image::GrayImage;
+    use image::{GrayImage, RgbaImage};
 
     use super::*;
 
@@ -121,8 +140,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_transparent_is_white() {
+        let mut picture = RgbaImage::new(SIZE as u32, SIZE as u32);
+        picture.put_pixel(5, 9, Rgba([0, 0, 0, 255]));
+        picture.put_pixel(6, 9, Rgba([0, 0, 0, 51]));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("drawn.png");
+        picture.save(&path).unwrap();
+        let pixels = Image::read(&path).unwrap().pixels;
+        let row = &pixels[9 * SIZE..][4..8];
+        for (got, want) in row.iter().zip([1.0, 0.0, 0.8, 1.0]) {
+            assert!((got - want).abs() < 1e-5, "{row:?}");
+        }
+    }
+
+    #[test]
     fn images_are_listed_by_name() {
         let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("more.png")).unwrap();
         for name in ["b.PNG", "a.jpeg", "c.tiff", "notes.txt"] {
             std::fs::write(directory.path().join(name), "").unwrap();
         }

@@ -9,6 +9,9 @@ use super::{Split, WINDOW, Window, annotations};
 /// What `wfdb` makes of a sample that the recorder marked as invalid.
 const INVALID: i32 = i32::MIN;
 
+/// Samples of all leads that are read at once.
+const FRAMES: usize = 65_536;
+
 /// The least distance of a beat from either end of its window.
 const MARGIN: usize = 8;
 
@@ -57,14 +60,11 @@ impl RecordWindows {
                 None => record.left_out += 1,
             }
         }
-        for split in Split::ALL {
-            ensure!(
-                record.len(split) > 0,
-                "{}: no beat can be cut out alone in the {} part",
-                path.display(),
-                split.name()
-            );
-        }
+        ensure!(
+            record.left_out < record.beats.len(),
+            "{}: no beat can be cut out alone",
+            path.display()
+        );
         Ok(record)
     }
 
@@ -172,20 +172,25 @@ fn read_lead(path: &Path, lead: usize) -> Result<Vec<f32>> {
             header.display()
         )
     })?;
-    let frames = record
-        .multi_signal_reader()
-        .and_then(|mut reader| reader.read_frames(samples as usize))
-        .with_context(|| format!("cannot read the signals of {}", header.display()))?;
-    ensure!(
-        frames.len() == samples as usize,
-        "the signal file of {} is truncated: {} samples of {samples}",
-        header.display(),
-        frames.len()
-    );
     let info = &record.signal_info().context("a record without signals")?[lead];
     let physical = |sample: i32| match sample {
         INVALID => f32::NAN,
         _ => ((f64::from(sample) - f64::from(info.baseline())) / info.adc_gain()) as f32,
     };
-    Ok(frames.iter().map(|frame| physical(frame[lead])).collect())
+    // A part at a time: there may be less than the header says.
+    let cannot = || format!("cannot read the signals of {}", header.display());
+    let mut reader = record.multi_signal_reader().with_context(cannot)?;
+    let mut signal = Vec::new();
+    while signal.len() < samples as usize {
+        let part = (samples as usize - signal.len()).min(FRAMES);
+        let frames = reader.read_frames(part).with_context(cannot)?;
+        ensure!(
+            !frames.is_empty(),
+            "the signal file of {} is truncated: {} samples of {samples}",
+            header.display(),
+            signal.len()
+        );
+        signal.extend(frames.iter().map(|frame| physical(frame[lead])));
+    }
+    Ok(signal)
 }
