@@ -136,13 +136,13 @@ fn what_is_to_be_found_and_where() {
     infer(&model, &place.join("no"), &[], "cannot list the images");
     infer(&model, &out, &[], "there is no PNG or JPEG image in");
     let taken = text(&set.annotations);
-    infer(&model, &set.images, &["--csv", taken], "cannot create");
+    infer(&model, &set.images, &["--csv", taken], "already exists");
     let csv = place.join("points.csv");
     infer(
         &model,
         &set.images,
         &["--csv", text(&csv), "--picture", taken],
-        "cannot write the picture",
+        "already exists",
     );
     fs::remove_file(model.join("model.bpk")).unwrap();
     infer(&model, &set.images, &[], "cannot load the model");
