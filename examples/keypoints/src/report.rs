@@ -77,7 +77,7 @@ impl Report {
             "trained through",
             "learning rate",
             "decoded by",
-            "mean error, pixels",
+            "mean error, pixels of 64",
             "median",
             "within 1",
             "PCK@0.05",

@@ -87,7 +87,7 @@ pub struct TrainArgs {
     ])]
     #[serde(skip)]
     pub resume: Option<PathBuf>,
-    /// Go on from the checkpoint of this epoch (default: the last).
+    /// Go on from the checkpoint of this epoch, of the last two or the best (default: the last).
     #[arg(long, value_name = "N", requires = "resume")]
     #[serde(skip)]
     pub epoch: Option<usize>,
@@ -98,10 +98,10 @@ pub struct InferArgs {
     /// The directory of a trained model, such as runs/1/soft.
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
-    /// A WFDB record with annotations, as PATH/100.
+    /// A WFDB record with annotations, as PATH/100; no noise is added to it.
     #[arg(long, value_name = "PATH")]
     pub record: PathBuf,
-    /// The lead of the record.
+    /// The lead of the record: the one that the model was trained on.
     #[arg(long, default_value_t = 0)]
     pub lead: usize,
     /// Write the table to this file instead of standard output.

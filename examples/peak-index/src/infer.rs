@@ -35,7 +35,7 @@ pub fn run(args: &InferArgs) -> Result<()> {
         }
         None => write(&parts, std::io::stdout().lock())?,
     }
-    eprintln!("{}", source.counts());
+    eprintln!("{}: {}", source.name(), source.counts());
     for (split, predictions) in &parts {
         let errors = predictions.errors();
         eprintln!(

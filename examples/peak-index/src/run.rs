@@ -147,7 +147,15 @@ fn train(
         } else {
             let last = checkpoint::epochs(&directory).last().copied();
             let resume = epoch.take().or(last);
-            training::train(&config, &source, &directory, &devices, &interrupter, resume)?
+            let trained =
+                training::train(&config, &source, &directory, &devices, &interrupter, resume);
+            if trained.is_err() && !checkpoint::epochs(&directory).is_empty() {
+                eprintln!(
+                    "--resume {} goes on from the last checkpoint",
+                    out.display()
+                );
+            }
+            trained?
         };
         let predictions = predict(&trained.model);
         Plot {
