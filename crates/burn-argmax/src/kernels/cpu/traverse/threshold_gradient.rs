@@ -147,9 +147,9 @@ impl Sums {
         max: [A; LANES],
     ) {
         let mut peak = self.peak;
-        for lane in 0..LANES {
-            let upstream = upstream[lane].to_f64();
-            if scores[lane] == max[lane] && upstream.is_finite() {
+        for (lane, (score, upstream)) in scores.into_iter().zip(upstream).enumerate() {
+            let upstream = upstream.to_f64();
+            if score == max[lane] && upstream.is_finite() {
                 if ONE_LINE {
                     peak = [upstream; LANES];
                 } else {
@@ -157,8 +157,8 @@ impl Sums {
                 }
             }
         }
-        for lane in 0..LANES {
-            self.products[lane] += self.slopes[lane] * (self.peak[lane] - peak[lane]);
+        for (lane, peak) in peak.into_iter().enumerate() {
+            self.products[lane] += self.slopes[lane] * (self.peak[lane] - peak);
         }
         self.peak = peak;
     }
