@@ -6,7 +6,7 @@ use std::{env, fs, path::Path, process::Command};
 
 use burn::{
     nn::Relu,
-    tensor::{Device, Distribution, Tensor, TensorData},
+    tensor::{DType, Device, Distribution, Tensor, TensorData},
 };
 use burn_argmax::{Coordinates, Weighting, soft_argmax, softmax, spatial_soft_argmax};
 use burn_onnx::export::{AxisSpec, InputSpec, OnnxExporter, OnnxModel};
@@ -16,7 +16,7 @@ const ONNX_RUNTIME: &str = "
 import sys, numpy, onnxruntime
 session = onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])
 shape = [int(size) for size in sys.argv[4].split(',')]
-numbers = numpy.fromfile(sys.argv[2], dtype='<f4').reshape(shape)
+numbers = numpy.fromfile(sys.argv[2], dtype=sys.argv[5]).reshape(shape)
 session.run(None, {session.get_inputs()[0].name: numbers})[0].tofile(sys.argv[3])
 ";
 
@@ -78,11 +78,11 @@ fn positions(heatmaps: Tensor<4>, coordinates: Coordinates) -> Tensor<4> {
 }
 
 impl<const D: usize> Graph<D> {
-    fn export(&self) -> OnnxModel {
+    fn export(&self, dtype: DType) -> OnnxModel {
         let scores = |more| {
             let mut shape = self.shape;
             shape[0] += more;
-            Tensor::<D>::zeros(shape, &Device::flex())
+            Tensor::<D>::zeros(shape, (&Device::flex(), dtype))
         };
         let (exporter, module) = (OnnxExporter::new(), Relu::new());
         let call = |_: &Relu, x| (self.function)(x);
@@ -97,11 +97,14 @@ impl<const D: usize> Graph<D> {
     }
 
     /// The largest difference between what Burn and ONNX Runtime give.
-    fn difference(&self, directory: &Path) -> f64 {
+    fn difference(&self, dtype: DType, directory: &Path) -> f64 {
         let path = |name: &str| directory.join(name);
-        self.export().save(path("graph.onnx")).unwrap();
-        let scores =
-            Tensor::<D>::random(self.shape, Distribution::Normal(0.0, 1.0), &Device::flex());
+        self.export(dtype).save(path("graph.onnx")).unwrap();
+        let scores = Tensor::<D>::random(
+            self.shape,
+            Distribution::Normal(0.0, 1.0),
+            (&Device::flex(), dtype),
+        );
         let bytes = scores.to_data().as_bytes().to_vec();
         fs::write(path("scores"), bytes).unwrap();
         let python = env::var("PYTHON").unwrap_or_else(|_| "python3".into());
@@ -109,6 +112,7 @@ impl<const D: usize> Graph<D> {
             .args(["-c", ONNX_RUNTIME])
             .args(["graph.onnx", "scores", "results"].map(path))
             .arg(self.shape.map(|size| size.to_string()).join(","))
+            .arg(format!("<f{}", dtype.size()))
             .output()
             .unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
@@ -122,18 +126,22 @@ impl<const D: usize> Graph<D> {
         assert_eq!(differences.len(), burn.num_elements());
         assert!(differences.iter().all(|difference| difference.is_finite()));
         let largest = differences.into_iter().fold(0.0, f64::max);
-        println!("{}: {largest:.1e}", self.name);
+        println!("{}, {dtype:?}: {largest:.1e}", self.name);
         largest
     }
 }
 
+const DTYPES: [DType; 2] = [DType::F32, DType::F64];
+
 #[test]
 fn every_graph_is_exported() {
-    for graph in ROWS {
-        assert!(!graph.export().as_bytes().is_empty());
-    }
-    for graph in HEATMAPS {
-        assert!(!graph.export().as_bytes().is_empty());
+    for dtype in DTYPES {
+        for graph in ROWS {
+            assert!(!graph.export(dtype).as_bytes().is_empty());
+        }
+        for graph in HEATMAPS {
+            assert!(!graph.export(dtype).as_bytes().is_empty());
+        }
     }
 }
 
@@ -142,10 +150,12 @@ fn every_graph_is_exported() {
 #[ignore = "needs onnxruntime"]
 fn onnx_runtime_gives_the_same() {
     let directory = tempfile::tempdir().unwrap();
-    for graph in ROWS {
-        assert!(graph.difference(directory.path()) < 1e-3);
-    }
-    for graph in HEATMAPS {
-        assert!(graph.difference(directory.path()) < 1e-3);
+    for (dtype, tolerance) in DTYPES.into_iter().zip([1e-3, 1e-9]) {
+        for graph in ROWS {
+            assert!(graph.difference(dtype, directory.path()) < tolerance);
+        }
+        for graph in HEATMAPS {
+            assert!(graph.difference(dtype, directory.path()) < tolerance);
+        }
     }
 }

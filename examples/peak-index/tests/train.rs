@@ -230,6 +230,28 @@ fn an_interrupted_run_goes_on_to_the_same_weights() {
     assert!(message.contains("nothing is left to train"), "{message}");
 }
 
+/// Cut off between the last epoch and the report.
+#[test]
+fn patience_that_was_used_up_stays_used_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = write_record(directory.path(), "made");
+    let out = directory.path().join("run");
+    // It does not learn.
+    let arguments = ["--op", "sign", "--epochs", "9", "--patience", "2"];
+    let report = train(&record, &out, &arguments);
+    let model = out.join("sign/model.bpk");
+    let learnt = weights(&model);
+    for file in [&model, &out.join("report.json")] {
+        std::fs::remove_file(file).unwrap();
+    }
+    let resumed = peak_index().arg("--resume").arg(&out).output().unwrap();
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    assert!(!out.join("sign/checkpoint/model-4.bpk").exists());
+    assert!(weights(&model) == learnt, "other weights");
+    let again = std::fs::read(out.join("report.json")).unwrap();
+    assert_eq!(report, serde_json::from_slice::<Value>(&again).unwrap());
+}
+
 #[cfg(unix)]
 #[test]
 fn an_earlier_checkpoint_is_taken_on_request() {

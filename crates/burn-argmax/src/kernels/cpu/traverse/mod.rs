@@ -21,6 +21,7 @@ mod rows;
 mod threshold;
 mod threshold_columns;
 mod threshold_gradient;
+mod threshold_mean;
 mod threshold_op;
 mod transposed_rows;
 mod whole_lines;
