@@ -39,18 +39,19 @@ impl Philox {
     }
 }
 
-/// What ten rounds make of counters.
+pub(crate) const ROUNDS: usize = 10;
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
+/// What the key grows by in every round.
+pub(crate) const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
+
+/// What the rounds make of counters.
 #[inline(always)]
 fn philox<const N: usize>(counter: [[u32; N]; 4], mut key: [u32; 2]) -> [[u32; N]; 4] {
-    const ROUNDS: usize = 10;
-    const MULTIPLIERS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
-    const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
-
     let [mut a, mut b, mut c, mut d] = counter;
     for _ in 0..ROUNDS {
         for lane in 0..N {
-            let of_first = u64::from(a[lane]) * MULTIPLIERS[0];
-            let of_third = u64::from(c[lane]) * MULTIPLIERS[1];
+            let of_first = u64::from(a[lane]) * u64::from(MULTIPLIERS[0]);
+            let of_third = u64::from(c[lane]) * u64::from(MULTIPLIERS[1]);
             a[lane] = (of_third >> 32) as u32 ^ b[lane] ^ key[0];
             b[lane] = of_third as u32;
             c[lane] = (of_first >> 32) as u32 ^ d[lane] ^ key[1];

@@ -6,7 +6,7 @@ use std::{
     sync::Once,
 };
 
-use burn_argmax::{ArgmaxOps, Weighting, losses::Divergence};
+use burn_argmax::{ArgmaxOps, Estimator, Weighting, losses::Divergence};
 use burn_core::{
     backend::TensorMetadata,
     tensor::{DType, Shape},
@@ -45,6 +45,13 @@ pub(crate) const OPERATORS: &[Operator] = &[
     ("sign_one_hot", sign_one_hot),
     ("softmax", softmax),
     ("softmax_backward", softmax_backward),
+    ("entmax_forward", entmax_forward),
+    ("entmax_backward", entmax_backward),
+    ("noisy", noisy),
+    ("sampled_argmax", sampled_argmax),
+    ("sampled_one_hot_forward", sampled_one_hot_forward),
+    ("sampled_one_hot_backward", sampled_one_hot_backward),
+    ("gumbel_softmax", gumbel_softmax),
     ("spatial_moments_forward", spatial_moments_forward),
     ("spatial_moments_backward", spatial_moments_backward),
     ("divergence", divergence),
@@ -80,6 +87,15 @@ impl Tensors {
             (true, true) => [1, 65_537, width],
         };
         self.empty(shape, self.dtype)
+    }
+
+    /// For what is handed scores in the dtype that sums run in.
+    fn widened_logits(&self) -> CubeTensor {
+        self.empty(self.logits().shape(), DType::F32)
+    }
+
+    fn key(&self) -> CubeTensor {
+        self.empty([4], DType::I32)
     }
 
     /// A map is one line, so these have rows alone.
@@ -180,9 +196,7 @@ fn soft_argmax_over_backward(tensors: &Tensors) {
 
 fn soft_argmax_over_bins_backward(tensors: &Tensors) {
     for weighting in tensors.weightings() {
-        // These come widened.
-        let logits = tensors.logits();
-        let logits = tensors.empty(logits.shape(), DType::F32);
+        let logits = tensors.widened_logits();
         for bins in bins(tensors, &logits) {
             let shape = bins.shape();
             let (value, state) =
@@ -220,6 +234,48 @@ fn softmax_backward(tensors: &Tensors) {
     let logits = tensors.logits();
     let grad = tensors.like(&logits);
     CubeBackend::softmax_backward(logits, grad, DIM, 1.0);
+}
+
+/// Of each form that roots are raised to a power in.
+const ALPHAS: [f64; 3] = [1.25, 1.5, 2.0];
+
+fn entmax_forward(tensors: &Tensors) {
+    for alpha in ALPHAS {
+        CubeBackend::entmax_forward(tensors.widened_logits(), DIM, alpha, 1.0);
+    }
+}
+
+fn entmax_backward(tensors: &Tensors) {
+    for alpha in ALPHAS {
+        let logits = tensors.widened_logits();
+        let (weights, state) = CubeBackend::entmax_forward(logits.clone(), DIM, alpha, 1.0);
+        let grad = tensors.like(&weights);
+        CubeBackend::entmax_backward(logits, state, grad, DIM, alpha, 1.0);
+    }
+}
+
+fn noisy(tensors: &Tensors) {
+    CubeBackend::noisy(tensors.widened_logits(), tensors.key(), 0);
+}
+
+fn sampled_argmax(tensors: &Tensors) {
+    CubeBackend::sampled_argmax(tensors.logits(), tensors.key(), DIM);
+}
+
+fn sampled_one_hot_forward(tensors: &Tensors) {
+    CubeBackend::sampled_one_hot_forward(tensors.logits(), tensors.key(), DIM);
+}
+
+/// Of the one estimator that is not composed of other operators.
+fn sampled_one_hot_backward(tensors: &Tensors) {
+    let logits = tensors.logits();
+    let grad = tensors.like(&logits);
+    let estimator = Estimator::GumbelSoftmax { beta: 1.0 };
+    CubeBackend::sampled_one_hot_backward(logits, tensors.key(), grad, DIM, estimator);
+}
+
+fn gumbel_softmax(tensors: &Tensors) {
+    CubeBackend::gumbel_softmax(tensors.logits(), tensors.key(), DIM, 1.0);
 }
 
 fn spatial_moments_forward(tensors: &Tensors) {

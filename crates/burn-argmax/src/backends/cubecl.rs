@@ -6,7 +6,7 @@ use burn_core::backend::{
 use burn_core::tensor::Shape;
 use burn_cubecl::CubeBackend;
 
-use crate::{ArgmaxOps, Weighting, composed, kernels::cube, losses::Divergence};
+use crate::{ArgmaxOps, Estimator, Weighting, composed, kernels::cube, losses::Divergence};
 
 impl ArgmaxOps for CubeBackend {
     fn soft_argmax_forward(
@@ -96,6 +96,10 @@ impl ArgmaxOps for CubeBackend {
         cube::first_argmax(values, dim)
     }
 
+    fn top_k(values: FloatTensor<Self>, k: usize, dim: usize) -> FloatTensor<Self> {
+        cube::top_k(values, k, dim)
+    }
+
     fn softmax(logits: FloatTensor<Self>, dim: usize, beta: f64) -> FloatTensor<Self> {
         cube::softmax(logits, dim, beta)
     }
@@ -107,6 +111,70 @@ impl ArgmaxOps for CubeBackend {
         beta: f64,
     ) -> FloatTensor<Self> {
         cube::softmax_backward(logits, grad, dim, beta)
+    }
+
+    fn entmax_forward(
+        logits: FloatTensor<Self>,
+        dim: usize,
+        alpha: f64,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        cube::entmax_forward(logits, dim, alpha, beta)
+    }
+
+    fn entmax_backward(
+        logits: FloatTensor<Self>,
+        state: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        alpha: f64,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        cube::entmax_backward(logits, state, grad, dim, alpha, beta)
+    }
+
+    fn noisy(logits: FloatTensor<Self>, key: IntTensor<Self>, stream: u32) -> FloatTensor<Self> {
+        cube::noisy(logits, key, stream)
+    }
+
+    fn sampled_argmax(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+    ) -> IntTensor<Self> {
+        cube::sampled_argmax(logits, key, dim)
+    }
+
+    fn sampled_one_hot_forward(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+    ) -> FloatTensor<Self> {
+        cube::sampled_one_hot(logits, key, dim)
+    }
+
+    fn sampled_one_hot_backward(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        grad: FloatTensor<Self>,
+        dim: usize,
+        estimator: Estimator,
+    ) -> FloatTensor<Self> {
+        match estimator {
+            Estimator::GumbelSoftmax { beta } => {
+                cube::gumbel_softmax_backward(logits, key, grad, dim, beta)
+            }
+            _ => composed::sampled_one_hot_backward::<Self>(logits, key, grad, dim, estimator),
+        }
+    }
+
+    fn gumbel_softmax(
+        logits: FloatTensor<Self>,
+        key: IntTensor<Self>,
+        dim: usize,
+        beta: f64,
+    ) -> FloatTensor<Self> {
+        cube::gumbel_softmax(logits, key, dim, beta)
     }
 
     fn spatial_moments_forward(

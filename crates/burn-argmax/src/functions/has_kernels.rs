@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 /// Whether the operators run kernels of this crate on a device.
 ///
 /// They do on each backend whose feature this crate was given, under autodiff with its feature `autodiff`
-/// too; on CubeCL, all but entmax, top-k and what draws. Elsewhere the operators are plain tensor operations,
+/// too; on CubeCL, all but `soft_top_k`. Elsewhere the operators are plain tensor operations,
 /// many times slower: the first that runs on a backend of this machine for which there are kernels says so in a
 /// warning of the [`log`], with the feature to add. Of a remote device this function tells whether operators
 /// are sent to it as such; whether its server has registered them shows when the first one runs.

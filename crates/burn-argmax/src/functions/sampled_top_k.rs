@@ -33,7 +33,7 @@ use crate::{Noise, composed::SCORES, precision::accumulator};
 /// That of [`straight_through_one_hot`](crate::straight_through_one_hot()) of the logits, without the noise, with
 /// the same surrogate; it does not depend on the draw.
 ///
-/// On other backends than `ndarray` and `flex` the scores are read to the host, where the `k` are found.
+/// On a backend without kernels the scores are read to the host, where the `k` are found.
 ///
 /// # Panics
 ///

@@ -27,7 +27,7 @@ use super::{Surrogate, check_k, dispatch::dispatch};
 /// That of [`straight_through_one_hot`](crate::straight_through_one_hot()) with the same surrogate. It is
 /// biased, as every straight-through gradient; [`soft_top_k`](crate::soft_top_k()) has its own.
 ///
-/// On other backends than `ndarray` and `flex` the scores are read to the host, where the `k` are found.
+/// On a backend without kernels the scores are read to the host, where the `k` are found.
 ///
 /// # Panics
 ///

@@ -303,3 +303,78 @@ fn an_infinite_upstream_beyond_the_threshold() {
         assert_within(&got, &[0.0, -2.0, 2.0], |_| 1e-5);
     }
 }
+
+/// Above a flat background that weighs next to nothing an entry, and a tenth in all: the level has to be told
+/// from that of the background by less than the last digit of a float.
+#[test]
+fn a_peak_over_a_wide_flat_background() {
+    let Some(device) = device() else { return };
+    for (n, peak) in [(1_000_000, 0.99f32), (1_000_000, 0.975), (8_400_000, 0.9)] {
+        println!("{n}, {peak}");
+        let mut line = vec![0.0; n];
+        line[n / 3] = peak;
+        let x = tensor(&line, [1, n], &device);
+        let p = entmax(x.clone(), 1, 2.0, 1.0);
+        // All are in the support: the weights differ as the scores do.
+        let peak = f64::from(peak);
+        let other = (1.0 - peak) / n as f64;
+        let near = values(p.clone().slice([0..1, n / 3 - 1..n / 3 + 1]));
+        let sum: f64 = values(p).iter().sum();
+        assert_within(&near, &[other, other + peak], |p| 2e-6 * p + 1e-4 * other);
+        assert_within(&[sum], &[1.0], |_| 2e-5);
+
+        let index = values(soft_argmax(x, 1, Weighting::entmax(2.0, 1.0)));
+        let last = (n - 1) as f64;
+        let want = peak * (n / 3) as f64 + (1.0 - peak) * last / 2.0;
+        assert_within(&index, &[want], |_| 2e-6 * last);
+    }
+}
+
+/// Longer than a float counts.
+#[test]
+fn a_long_flat_line() {
+    let Some(device) = device() else { return };
+    let n = (1 << 24) + 4;
+    for alpha in [2.0, 1.99, 1.5] {
+        let p = entmax(tensor(&vec![0.0; n], [1, n], &device), 1, alpha, 1.0);
+        let first = values(p.slice([0..1, 0..4]));
+        println!("alpha {alpha}: {first:?}");
+        assert_within(&first, &[1.0 / n as f64; 4], |p| 2e-5 * p);
+    }
+}
+
+/// Rates and distances that no `f32` has.
+#[test]
+fn extremes_of_doubles() {
+    let Some(device) = device() else { return };
+    if !computes(&device, DType::F64) {
+        return;
+    }
+    for (row, beta, want) in [
+        ([0.0, 1.0], 1e300, [0.0, 1.0]),
+        ([0.0, 1.0], 1e39, [0.0, 1.0]),
+        ([0.0, -5e39], 1e-40, [0.75, 0.25]),
+        ([0.0, -5e99], 1e-100, [0.75, 0.25]),
+    ] {
+        println!("{row:?}, beta {beta}");
+        let data = TensorData::new(row.to_vec(), [1, 2]);
+        let x = Tensor::<2>::from_data(data, (&device, DType::F64));
+        assert_within(&values(entmax(x, 1, 2.0, beta)), &want, |_| 1e-12);
+    }
+}
+
+/// The mean of what comes from upstream is finite, also where its sum is not: `n` slopes of 1.
+#[test]
+fn a_large_upstream_over_a_wide_support() {
+    let Some(device) = device() else { return };
+    let (n, beta) = (1000, 1e-3);
+    let line = vec![0.0f32; n];
+    let upstream: Vec<f32> = (0..n)
+        .map(|i| if i % 2 == 0 { 1e36 } else { -1e36 })
+        .collect();
+    let want = entmax_gradient(&widen(&line), 2.0, beta, &widen(&upstream));
+    let x = tensor(&line, [1, n], &device);
+    let upstream = tensor(&upstream, [1, n], &device);
+    let got = values(gradient(x, upstream, |x| entmax(x, 1, 2.0, beta)));
+    assert_within(&got, &want, |slope| 1e-5 * slope.abs());
+}

@@ -73,31 +73,47 @@ pub(crate) fn smaller<A: Accumulator>(a: A, b: A) -> A {
 /// Combines lanes by halves: a chain of as many steps as there are lanes would cost a short row
 /// more than its elements.
 #[inline(always)]
-pub(crate) fn fold<A: Copy, const N: usize>(lanes: [A; N], combine: impl Fn(A, A) -> A) -> A {
+pub(crate) fn fold<A: Copy>(lanes: [A; LANES], combine: impl Fn(A, A) -> A) -> A {
     // Seen together with the loop before it, the compiler would permute the lanes in every turn of
     // the loop to suit the halves.
-    let mut lanes = black_box(lanes);
-    let mut half = N / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] = combine(lanes[lane], lanes[lane + half]);
-        }
-        half /= 2;
-    }
-    lanes[0]
+    let lanes = black_box(lanes);
+    fold_few(halved(lanes, &combine), combine)
 }
 
 /// The sum of lanes: by halves as they are, and in double precision once they are few.
 #[inline(always)]
-pub(crate) fn total<A: Accumulator, const N: usize>(lanes: [A; N]) -> f64 {
-    const FEW: usize = 8;
-    const { assert!(N == 2 * FEW) };
+pub(crate) fn total<A: Accumulator>(lanes: [A; LANES]) -> f64 {
     let lanes = black_box(lanes);
-    let mut few = [0.0; FEW];
+    let few: [A; FEW] = halved(lanes, &A::add);
+    let mut wide = [0.0; FEW];
     for lane in 0..FEW {
-        few[lane] = lanes[lane].add(lanes[lane + FEW]).to_f64();
+        wide[lane] = few[lane].to_f64();
     }
-    fold(few, |a, b| a + b)
+    fold_few(wide, |a, b| a + b)
+}
+
+const FEW: usize = LANES / 2;
+
+#[inline(always)]
+fn fold_few<A: Copy>(lanes: [A; FEW], combine: impl Fn(A, A) -> A) -> A {
+    let lanes: [A; FEW / 2] = halved(lanes, &combine);
+    let lanes: [A; FEW / 4] = halved(lanes, &combine);
+    combine(lanes[0], lanes[1])
+}
+
+/// The lanes of the lower half with those of the upper. Of arrays, and no loop over halves of a slice: that
+/// one is not unrolled where a whole program is optimised as one.
+#[inline(always)]
+fn halved<A: Copy, const N: usize, const HALF: usize>(
+    lanes: [A; N],
+    combine: &impl Fn(A, A) -> A,
+) -> [A; HALF] {
+    const { assert!(N == 2 * HALF) };
+    let mut halves = [lanes[0]; HALF];
+    for lane in 0..HALF {
+        halves[lane] = combine(lanes[lane], lanes[lane + HALF]);
+    }
+    halves
 }
 
 /// Bytes of a line of the cache.

@@ -59,3 +59,32 @@ pub(super) fn order_key<A: Float, K: Int, N: Size>(x: Vector<A, N>) -> Vector<K,
     let nan = magnitude.greater_than(&Vector::new(infinity::<K>()));
     select_many(nan, Vector::new(K::max_value()), key)
 }
+
+/// Whether an [`order_key`] is that of a finite float.
+#[cube]
+pub(super) fn is_finite<K: Int, N: Size>(key: Vector<K, N>) -> Vector<bool, N> {
+    let zero = Vector::<K, N>::new(K::from_int(0));
+    max(key, zero - key).less_than(&Vector::new(infinity::<K>()))
+}
+
+/// The float of an [`order_key`] if it is finite, and 0 otherwise.
+#[cube]
+pub(super) fn finite_of_key<A: Float, K: Int, N: Size>(key: Vector<K, N>) -> Vector<A, N> {
+    let zero = Vector::<K, N>::new(K::from_int(0));
+    let magnitude = max(key, zero - key);
+    let negative = magnitude | Vector::new(K::min_value());
+    let bits = select_many(key.less_than(&zero), negative, magnitude);
+    Vector::reinterpret(select_many(is_finite(key), bits, zero))
+}
+
+/// The magnitude of what comes from upstream to a score, and 0 for a mask. Or-ed over a line they are 0 if
+/// nothing comes to it.
+#[cube]
+pub(super) fn heard<A: Float, K: Int, N: Size>(
+    score: Vector<A, N>,
+    upstream: Vector<A, N>,
+) -> Vector<K, N> {
+    let masked = Kind::<N>::of::<A, K>(score).masked;
+    let nothing = Vector::new(K::from_int(0));
+    select_many(masked, nothing, magnitude::<A, K, N>(upstream))
+}

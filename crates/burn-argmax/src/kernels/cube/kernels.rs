@@ -12,8 +12,8 @@ use cubecl::{ir::ElemType, prelude::*};
 
 use super::{
     geometry::Axis,
+    noise::Noise,
     operator::{Entry, Map, Reduction, Types, Walk},
-    peak::NUMBERS,
     window::{Peak, Window},
     work::{CubePlan, Grid, Place, Work, indices, spread},
 };
@@ -68,12 +68,15 @@ fn entry<P: Types, B: Float, S: Size>(
     beside: &ComptimeOption<&Tensor<Vector<B, S>>>,
     beside_at: usize,
     step: usize,
+    place: usize,
     window: &Window,
+    noise: &Noise,
     peak: &Peak<P>,
     #[comptime] plan: CubePlan,
 ) -> Entry<P> {
     let index = indices::<P::K, P::N>(step, comptime!(plan.axis));
     let x = read::<P::E, P::A, P::N, P::N>(scores, at);
+    let x = noise.added::<P>(x, place * P::N::value(), peak);
     Entry::<P> {
         x: window.masked::<P>(x, index, peak),
         beside: read::<B, P::A, S, P::N>(beside, beside_at),
@@ -81,23 +84,36 @@ fn entry<P: Types, B: Float, S: Size>(
     }
 }
 
-/// The peak of the unit's line, if lines have windows.
+/// What is known of the unit's line, or of as many lines as a vector has.
 #[cube]
-fn peak<P: Types>(
-    peaks: ComptimeOption<&Tensor<Vector<P::K, P::M>>>,
+fn known<K: Int, M: Size>(
+    known: ComptimeOption<&Tensor<Vector<K, M>>>,
     work: &Work,
     grid: &Grid,
-) -> Peak<P> {
+    #[comptime] count: usize,
+) -> Sequence<Vector<K, M>> {
     #[comptime]
-    match peaks {
-        ComptimeOption::Some(peaks) => {
+    match known {
+        ComptimeOption::Some(known) => {
             // Also a unit whose line does not exist comes here.
-            let at = select(work.exists, work.numbers(grid, NUMBERS), 0);
-            let numbers = read_numbers::<P::K, P::K, P::M, P::N>(peaks, at, grid.lanes, NUMBERS);
-            Peak::<P>::of(&numbers)
+            let at = select(work.exists, work.numbers(grid, count), 0);
+            read_numbers::<K, K, M, M>(known, at, grid.lanes, count)
         }
-        ComptimeOption::None => Peak::<P>::none(),
+        ComptimeOption::None => Sequence::<Vector<K, M>>::new(),
     }
+}
+
+/// The same for each entry of a vector.
+#[cube]
+fn spread_each<K: Int, M: Size, N: Size>(
+    numbers: &Sequence<Vector<K, M>>,
+) -> Sequence<Vector<K, N>> {
+    let mut each = Sequence::<Vector<K, N>>::new();
+    #[unroll]
+    for number in 0..comptime!(numbers.len()) {
+        each.push(spread::<K, M, N>(numbers[number]));
+    }
+    each
 }
 
 /// The sums of each line from those of its lanes, stored: merged if the lanes belong to one line,
@@ -190,6 +206,7 @@ fn conclude<P: Types, R: Reduction>(
     sums: &mut R::Sums<P>,
     table: &mut Tensor<Vector<P::K, P::M>>,
     result: ComptimeOption<&mut Tensor<Vector<P::A, P::M>>>,
+    known: &Sequence<Vector<P::K, P::M>>,
     work: &Work,
     grid: &Grid,
     #[comptime] plan: CubePlan,
@@ -197,7 +214,7 @@ fn conclude<P: Types, R: Reduction>(
     merge_team::<P, R>(op, sums, work, plan);
     if work.exists && work.rank == 0 {
         if comptime!(plan.whole) {
-            let finished = R::finish::<P>(op, &*sums);
+            let finished = R::finish::<P>(op, &*sums, known);
             let at = work.numbers(grid, comptime!(finished.state.len()));
             write_numbers::<P::K, P::M>(&finished.state, table, at, grid.lanes);
             let count = comptime!(finished.result.len());
@@ -232,50 +249,62 @@ pub(super) fn scan_kernel<
     scores_place: &Place,
     beside: ComptimeOption<&Tensor<Vector<B, S>>>,
     beside_place: &Place,
-    peaks: ComptimeOption<&Tensor<Vector<K, M>>>,
+    known_numbers: ComptimeOption<&Tensor<Vector<K, M>>>,
     window: &Window,
+    key: ComptimeOption<&Tensor<i32>>,
+    stream: u32,
     table: &mut Tensor<Vector<K, M>>,
     result: ComptimeOption<&mut Tensor<Vector<A, M>>>,
     grid: &Grid,
     op: &R,
+    #[comptime] known_count: usize,
     #[comptime] plan: CubePlan,
     #[define(E, B, A, K)] _dtypes: [ElemType; 4],
 ) {
     let work = Work::new(grid, plan);
     let start = work.start(scores_place);
     let beside_start = work.start(beside_place);
-    let peak = peak::<(E, A, K, N, M)>(peaks, &work, grid);
+    let of_lines = known::<K, M>(known_numbers, &work, grid, known_count);
+    let of_entries = spread_each::<K, M, N>(&of_lines);
+    let peak = Peak::<(E, A, K, N, M)>::of(&of_entries);
+    let noise = Noise::new(key, stream);
     let walk = walk::<(E, A, K, N, M)>(&work, plan);
-    let mut lanes = R::empty::<(E, A, K, N, M)>(op, &walk);
+    let first_place = work.contiguous(grid);
+    let mut lanes = R::empty::<(E, A, K, N, M)>(op, &of_entries, &walk);
     let mut step = work.first;
     while step < work.end {
         let at = start + step * scores_place.step;
         let beside_at = beside_start + step * beside_place.step;
+        let place = first_place + step * grid.lanes;
         let entry = entry::<(E, A, K, N, M), B, S>(
-            &scores, at, &beside, beside_at, step, window, &peak, plan,
+            &scores, at, &beside, beside_at, step, place, window, &noise, &peak, plan,
         );
         R::observe::<(E, A, K, N, M)>(op, &mut lanes, &entry);
         step += comptime!(plan.team);
     }
     let mut sums = R::fold::<(E, A, K, N, M)>(op, lanes);
-    conclude::<(E, A, K, N, M), R>(op, &mut sums, table, result, &work, grid, plan);
+    conclude::<(E, A, K, N, M), R>(op, &mut sums, table, result, &of_lines, &work, grid, plan);
 }
 
 /// Merges the parts of lines, which are this kernel's steps.
 #[cube(launch_unchecked, address_type = "dynamic")]
 pub(super) fn merge_kernel<E: Float, A: Float, K: Int, M: Size, R: Reduction>(
     parts: &Tensor<Vector<K, M>>,
+    known_numbers: ComptimeOption<&Tensor<Vector<K, M>>>,
     table: &mut Tensor<Vector<K, M>>,
     result: ComptimeOption<&mut Tensor<Vector<A, M>>>,
     grid: &Grid,
     op: &R,
     #[comptime] count: usize,
+    #[comptime] known_count: usize,
     #[comptime] plan: CubePlan,
     #[define(E, A, K)] _dtypes: [ElemType; 3],
 ) {
     let work = Work::new(grid, plan);
     let walk = walk::<(E, A, K, M, M)>(&work, plan);
-    let mut sums = R::fold::<(E, A, K, M, M)>(op, R::empty::<(E, A, K, M, M)>(op, &walk));
+    let of_lines = known::<K, M>(known_numbers, &work, grid, known_count);
+    let lanes = R::empty::<(E, A, K, M, M)>(op, &of_lines, &walk);
+    let mut sums = R::fold::<(E, A, K, M, M)>(op, lanes);
     let mut step = work.first;
     while step < work.end {
         let at = step * grid.lines + work.line;
@@ -284,7 +313,7 @@ pub(super) fn merge_kernel<E: Float, A: Float, K: Int, M: Size, R: Reduction>(
         R::merge::<(E, A, K, M, M)>(op, &mut sums, &part);
         step += comptime!(plan.team);
     }
-    conclude::<(E, A, K, M, M), R>(op, &mut sums, table, result, &work, grid, plan);
+    conclude::<(E, A, K, M, M), R>(op, &mut sums, table, result, &of_lines, &work, grid, plan);
 }
 
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -302,13 +331,16 @@ pub(super) fn map_kernel<
     scores_place: &Place,
     beside: ComptimeOption<&Tensor<Vector<B, S>>>,
     beside_place: &Place,
-    peaks: ComptimeOption<&Tensor<Vector<K, M>>>,
+    known_numbers: ComptimeOption<&Tensor<Vector<K, M>>>,
     window: &Window,
-    state: &Tensor<Vector<K, M>>,
+    key: ComptimeOption<&Tensor<i32>>,
+    stream: u32,
+    state: ComptimeOption<&Tensor<Vector<K, M>>>,
     upstream: ComptimeOption<&Tensor<Vector<A, M>>>,
     output: &mut Tensor<Vector<E, N>>,
     grid: &Grid,
     op: &T,
+    #[comptime] known_count: usize,
     #[comptime] state_count: usize,
     #[comptime] upstream_count: usize,
     #[comptime] plan: CubePlan,
@@ -319,7 +351,13 @@ pub(super) fn map_kernel<
         terminate!();
     }
     let at = work.numbers(grid, state_count);
-    let state = read_numbers::<K, K, M, N>(state, at, grid.lanes, state_count);
+    #[comptime]
+    let state = match state {
+        ComptimeOption::Some(state) => {
+            read_numbers::<K, K, M, N>(state, at, grid.lanes, state_count)
+        }
+        ComptimeOption::None => Sequence::<Vector<K, N>>::new(),
+    };
     let at = work.numbers(grid, upstream_count);
     #[comptime]
     let upstream = match upstream {
@@ -328,7 +366,10 @@ pub(super) fn map_kernel<
         }
         ComptimeOption::None => Sequence::<Vector<A, N>>::new(),
     };
-    let peak = peak::<(E, A, K, N, M)>(peaks, &work, grid);
+    let of_lines = known::<K, M>(known_numbers, &work, grid, known_count);
+    let of_entries = spread_each::<K, M, N>(&of_lines);
+    let peak = Peak::<(E, A, K, N, M)>::of(&of_entries);
+    let noise = Noise::new(key, stream);
     let walk = walk::<(E, A, K, N, M)>(&work, plan);
     let mut line = T::line::<(E, A, K, N, M)>(op, &state, &upstream, &walk);
 
@@ -339,11 +380,12 @@ pub(super) fn map_kernel<
     while step < work.end {
         let at = start + step * scores_place.step;
         let beside_at = beside_start + step * beside_place.step;
+        let place = output_start + step * grid.lanes;
         let entry = entry::<(E, A, K, N, M), B, S>(
-            &scores, at, &beside, beside_at, step, window, &peak, plan,
+            &scores, at, &beside, beside_at, step, place, window, &noise, &peak, plan,
         );
         let mapped = T::map::<(E, A, K, N, M)>(op, &mut line, &entry);
-        output[output_start + step * grid.lanes] = Vector::cast_from(mapped);
+        output[place] = Vector::cast_from(mapped);
         step += comptime!(plan.team);
     }
 }

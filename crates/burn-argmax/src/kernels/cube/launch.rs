@@ -9,6 +9,7 @@ use super::{
     kernels::{map_kernel, merge_kernel, scan_kernel},
     layout::Strides,
     lines::Lines,
+    noise::NoiseOfLines,
     operator::{Counts, Map, Reduction},
     window::Windows,
     work::{CubePlan, GridLaunch, PlaceLaunch},
@@ -21,7 +22,10 @@ pub(super) struct Inputs {
     pub(super) beside: Option<(CubeTensor, Strides)>,
     /// What the operator reads by itself.
     pub(super) table: Option<CubeTensor>,
+    /// Of every line: the numbers of its peak, and what further ones an operator has found.
+    pub(super) known: Option<CubeTensor>,
     pub(super) windows: Option<Windows>,
+    pub(super) noise: Option<NoiseOfLines>,
 }
 
 impl Inputs {
@@ -76,8 +80,9 @@ fn input(input: Option<(CubeTensor, Strides)>) -> (Option<TensorArg>, PlaceLaunc
     }
 }
 
-/// The widest address that any of the tensors needs.
+/// The widest address that any of the tensors needs, or the noise of their places.
 fn address_type<'a>(
+    lines: &Lines,
     inputs: &'a Inputs,
     others: impl IntoIterator<Item = &'a CubeTensor>,
 ) -> AddressType {
@@ -86,9 +91,10 @@ fn address_type<'a>(
         .flatten()
         .map(|(tensor, _)| tensor)
         .chain(&inputs.table)
-        .chain(inputs.windows.as_ref().map(|windows| &windows.peaks))
+        .chain(&inputs.known)
         .chain(others)
         .map(CubeTensor::required_address_type)
+        .chain(inputs.noise.as_ref().map(|_| lines.places()))
         .fold(AddressType::default(), Ord::max)
 }
 
@@ -107,6 +113,11 @@ impl Lines {
             Some((_, Strides { lane: 0, .. })) => 1,
             _ => self.layout.vector_size,
         }
+    }
+
+    /// Of each line.
+    fn count(&self, numbers: Option<&CubeTensor>) -> usize {
+        numbers.map_or(0, |numbers| numbers.meta.shape()[self.dim])
     }
 
     /// The state of every line, and its results if it has any. `op` gives the operator's
@@ -135,16 +146,19 @@ impl Lines {
         };
         let mut parts = table(geometry);
         let launch = Launch::new(self, extent, geometry);
-        let address = address_type(&inputs, finished().chain([&parts]));
+        let address = address_type(self, &inputs, finished().chain([&parts]));
         let elem_types = self.elem_types_of(&inputs);
         let beside_size = self.beside_size(&inputs);
-        let window = Windows::launch(inputs.windows.as_ref(), self);
-        let peaks = inputs.windows.map(|windows| windows.peaks);
+        let window = Windows::launch(inputs.windows, self);
+        let known_count = self.count(inputs.known.as_ref());
+        let known = || inputs.known.clone().map(CubeTensor::into_tensor_arg);
+        let (key, stream) = inputs.noise.map(|noise| (noise.key, noise.stream)).unzip();
         let (scores, scores_place) = input(inputs.scores);
         let (beside, beside_place) = input(inputs.beside);
         // SAFETY: a line below `lines` and a step below `steps` are inside every tensor here: the
-        // strides describe the inputs, whose shapes and offsets `Lines` has checked, there is a peak
-        // for each line, and the table has so many numbers for each line, and for each of its splits.
+        // strides describe the inputs, whose shapes and offsets `Lines` has checked, what is known are so
+        // many numbers for each line, the key has four words, and the table has so many numbers for each
+        // line, and for each of its splits.
         unsafe {
             scan_kernel::launch_unchecked::<R>(
                 &self.client,
@@ -158,12 +172,15 @@ impl Lines {
                 scores_place,
                 beside.into(),
                 beside_place,
-                peaks.map(CubeTensor::into_tensor_arg).into(),
+                known().into(),
                 window,
+                key.map(CubeTensor::into_tensor_arg).into(),
+                stream.unwrap_or_default(),
                 parts.clone().into_tensor_arg(),
                 result_arg().into(),
                 launch.grid,
                 op(),
+                known_count,
                 launch.plan,
                 elem_types,
             );
@@ -177,7 +194,11 @@ impl Lines {
             geometry = extent.merge();
             let launch = Launch::new(self, extent, geometry);
             let merged = table(geometry);
-            let address = address_type(&Inputs::default(), finished().chain([&parts, &merged]));
+            let address = address_type(
+                self,
+                &Inputs::default(),
+                finished().chain([&parts, &merged]).chain(&inputs.known),
+            );
             // SAFETY: as above, with the parts as steps.
             unsafe {
                 merge_kernel::launch_unchecked::<R>(
@@ -187,11 +208,13 @@ impl Lines {
                     address,
                     line_size,
                     parts.into_tensor_arg(),
+                    known().into(),
                     merged.clone().into_tensor_arg(),
                     result_arg().into(),
                     launch.grid,
                     op(),
                     counts.sums,
+                    known_count,
                     launch.plan,
                     self.elem_types(),
                 );
@@ -205,28 +228,33 @@ impl Lines {
     pub(super) fn map<T: Map>(
         &self,
         inputs: Inputs,
-        state: CubeTensor,
+        state: Option<CubeTensor>,
         upstream: Option<CubeTensor>,
         op: T::RuntimeArg,
     ) -> CubeTensor {
         let layout = self.layout;
         let output = self.output();
-        let (state, upstream) = (into_contiguous(state), upstream.map(into_contiguous));
-        let count = |numbers: &CubeTensor| numbers.meta.shape()[self.dim];
-        let (state_count, upstream_count) = (count(&state), upstream.as_ref().map_or(0, count));
+        let [state, upstream] = [state, upstream].map(|numbers| numbers.map(into_contiguous));
+        let [state_count, upstream_count] = [&state, &upstream].map(|n| self.count(n.as_ref()));
         let extent = layout.extent(Extent::max_units(&self.client.properties().hardware, 0));
         let launch = Launch::new(self, extent, extent.map());
-        let address = address_type(&inputs, [&state, &output].into_iter().chain(&upstream));
+        let address = address_type(
+            self,
+            &inputs,
+            [&output].into_iter().chain(&state).chain(&upstream),
+        );
         let elem_types = self.elem_types_of(&inputs);
         let beside_size = self.beside_size(&inputs);
-        let window = Windows::launch(inputs.windows.as_ref(), self);
-        let peaks = inputs.windows.map(|windows| windows.peaks);
+        let window = Windows::launch(inputs.windows, self);
+        let known_count = self.count(inputs.known.as_ref());
+        let known = || inputs.known.clone().map(CubeTensor::into_tensor_arg);
+        let (key, stream) = inputs.noise.map(|noise| (noise.key, noise.stream)).unzip();
         let (scores, scores_place) = input(inputs.scores);
         let (beside, beside_place) = input(inputs.beside);
         // SAFETY: a line below `lines` and a step below `steps` are inside every tensor here: the
         // strides describe the inputs, `Lines` has checked their shapes and offsets and those of
-        // state and upstream gradient, there is a peak for each line, and the output is allocated to
-        // the layout.
+        // state and upstream gradient, what is known are so many numbers for each line, the key has
+        // four words, and the output is allocated to the layout.
         unsafe {
             map_kernel::launch_unchecked::<T>(
                 &self.client,
@@ -240,13 +268,16 @@ impl Lines {
                 scores_place,
                 beside.into(),
                 beside_place,
-                peaks.map(CubeTensor::into_tensor_arg).into(),
+                known().into(),
                 window,
-                state.into_tensor_arg(),
+                key.map(CubeTensor::into_tensor_arg).into(),
+                stream.unwrap_or_default(),
+                state.map(CubeTensor::into_tensor_arg).into(),
                 upstream.map(CubeTensor::into_tensor_arg).into(),
                 output.clone().into_tensor_arg(),
                 launch.grid,
                 op,
+                known_count,
                 state_count,
                 upstream_count,
                 launch.plan,

@@ -4,7 +4,11 @@ use burn_core::backend::{TensorMetadata, cubecl::dtype_to_elem_type};
 use burn_core::tensor::{DType, Shape};
 use burn_cubecl::{
     CubeDevice,
-    cubecl::{client::Client, ir::ElemType, prelude::InputScalar},
+    cubecl::{
+        client::Client,
+        ir::{AddressType, ElemType},
+        prelude::InputScalar,
+    },
     kernel::into_contiguous,
     ops::numeric::empty_device_contiguous_dtype,
     tensor::CubeTensor,
@@ -18,7 +22,7 @@ use crate::composed::{accumulator_dtype, accumulator_max, with_dim_size};
 use crate::weighting;
 
 /// Indices are `i32` on the device, and a float that they are rounded to must still fit.
-const MAX_LENGTH: usize = 1 << 30;
+pub(super) const MAX_LENGTH: usize = 1 << 30;
 
 /// The lines of a tensor about a dimension, and what every launch over them needs.
 pub(super) struct Lines {
@@ -79,6 +83,11 @@ impl Lines {
     pub(super) fn within(mut self, width: usize) -> Self {
         self.layout.vector_size = self.layout.vector_size.min(1 << width.trailing_zeros());
         self
+    }
+
+    /// What the places of all entries are counted in, also where a view has fewer in memory.
+    pub(super) fn places(&self) -> AddressType {
+        AddressType::from_len(self.shape.num_elements())
     }
 
     /// Entries of a line.
@@ -214,8 +223,8 @@ mod tests {
     use crate::{
         Weighting,
         kernels::cube::{
-            divergence, soft_argmax_backward, soft_argmax_over_forward, softmax_backward,
-            spatial_moments_backward,
+            divergence, entmax_backward, sampled_argmax, soft_argmax_backward,
+            soft_argmax_over_forward, softmax_backward, spatial_moments_backward,
         },
         losses::Divergence,
     };
@@ -270,6 +279,26 @@ mod tests {
     fn a_state_of_another_dtype() {
         let state = numeric::zeros(CubeDevice::default(), [2, 4].into(), DType::I32);
         soft_argmax_backward(zeros(&[2, 16]), state, zeros(&[2, 1]), 1, SOFTMAX);
+    }
+
+    #[test]
+    #[should_panic(expected = "entmax_backward: state has the shape")]
+    fn an_entmax_state_of_other_lines() {
+        entmax_backward(
+            zeros(&[2, 16]),
+            zeros(&[1, 3]),
+            zeros(&[2, 16]),
+            1,
+            1.5,
+            1.0,
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "sampled_argmax: key has the shape")]
+    fn a_key_of_three_words() {
+        let key = numeric::zeros(CubeDevice::default(), [3].into(), DType::I32);
+        sampled_argmax(zeros(&[2, 16]), key, 1);
     }
 
     #[test]

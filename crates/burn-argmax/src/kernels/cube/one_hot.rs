@@ -65,7 +65,7 @@ impl Map for SignOneHot {
 }
 
 #[cube]
-fn mark<P: Types>(is_peak: Vector<bool, P::N>) -> Vector<P::A, P::N> {
+pub(super) fn mark<P: Types>(is_peak: Vector<bool, P::N>) -> Vector<P::A, P::N> {
     let zero = Vector::<P::A, P::N>::new(P::A::new(0.0_f32));
     select_many(is_peak, Vector::new(P::A::new(1.0_f32)), zero)
 }
@@ -73,17 +73,28 @@ fn mark<P: Types>(is_peak: Vector<bool, P::N>) -> Vector<P::A, P::N> {
 /// See [`ArgmaxOps::one_hot`](crate::ArgmaxOps::one_hot).
 pub(crate) fn one_hot(values: CubeTensor, dim: usize) -> CubeTensor {
     let lines = Lines::new("one_hot", "values", &values, dim);
-    let peaks = peaks(&lines, Inputs::of(lines.view(values)));
-    lines.map::<OneHot>(Inputs::default(), peaks, None, OneHotLaunch::new())
+    let values = Inputs::of(lines.view(values));
+    one_hots(&lines, values)
+}
+
+pub(super) fn one_hots(lines: &Lines, values: Inputs) -> CubeTensor {
+    let peaks = peaks(lines, values);
+    lines.map::<OneHot>(Inputs::default(), Some(peaks), None, OneHotLaunch::new())
 }
 
 /// See [`ArgmaxOps::first_argmax`](crate::ArgmaxOps::first_argmax).
 pub(crate) fn first_argmax(values: CubeTensor, dim: usize) -> CubeTensor {
     let lines = Lines::new("first_argmax", "values", &values, dim);
-    let mut peaks = peaks(&lines, Inputs::of(lines.view(values)));
+    let values = Inputs::of(lines.view(values));
+    indices(&lines, values)
+}
+
+/// Those of the peaks.
+pub(super) fn indices(lines: &Lines, values: Inputs) -> CubeTensor {
+    let mut peaks = peaks(lines, values);
     // Allocated as floats of the same size.
     peaks.dtype = lines.bits();
-    let line = |axis: usize, size| match axis == dim {
+    let line = |axis: usize, size| match axis == lines.dim {
         true => Slice::from(INDEX..INDEX + 1),
         false => Slice::from(0..size),
     };
@@ -101,5 +112,10 @@ pub(crate) fn sign_one_hot(values: CubeTensor, dim: usize) -> CubeTensor {
     let lines = Lines::new("sign_one_hot", "values", &values, dim);
     let inputs = Inputs::of(lines.view(values));
     let peaks = peaks(&lines, inputs.clone());
-    lines.map::<SignOneHot>(inputs, peaks, None, SignOneHotLaunch::new(lines.nan()))
+    lines.map::<SignOneHot>(
+        inputs,
+        Some(peaks),
+        None,
+        SignOneHotLaunch::new(lines.nan()),
+    )
 }

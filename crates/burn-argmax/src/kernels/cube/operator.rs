@@ -77,8 +77,13 @@ pub(super) trait Reduction: LaunchArg + Send + Sync {
     /// The sums of a line, or of as many lines as a vector has.
     type Sums<P: Types>: CubeType;
 
-    /// Of no entry.
-    fn empty<P: Types>(op: &Self, walk: &Walk) -> Self::Lanes<P>;
+    /// Of no entry. What is known of the line is its peak or the state of an earlier reduction, if any, for
+    /// each entry of a vector.
+    fn empty<P: Types>(
+        op: &Self,
+        known: &Sequence<Vector<P::K, P::N>>,
+        walk: &Walk,
+    ) -> Self::Lanes<P>;
     /// With one more vector.
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>);
     /// The lanes together, as far as they belong to one line.
@@ -90,7 +95,11 @@ pub(super) trait Reduction: LaunchArg + Send + Sync {
     /// The sums that were stored as these numbers.
     fn load<P: Types>(op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P>;
     /// What the sums come to.
-    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P>;
+    fn finish<P: Types>(
+        op: &Self,
+        sums: &Self::Sums<P>,
+        known: &Sequence<Vector<P::K, P::M>>,
+    ) -> Finished<P>;
 }
 
 /// An operator that writes an entry for each that it reads. `op` holds its parameters.

@@ -65,7 +65,11 @@ impl Reduction for FirstMax {
     type Lanes<P: Types> = Peak<P::K, P::N>;
     type Sums<P: Types> = Peak<P::K, P::M>;
 
-    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
+    fn empty<P: Types>(
+        _op: &Self,
+        _known: &Sequence<Vector<P::K, P::N>>,
+        _walk: &Walk,
+    ) -> Self::Lanes<P> {
         Peak::<P::K, P::N>::none()
     }
 
@@ -95,7 +99,11 @@ impl Reduction for FirstMax {
         }
     }
 
-    fn finish<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+    fn finish<P: Types>(
+        _op: &Self,
+        sums: &Self::Sums<P>,
+        _known: &Sequence<Vector<P::K, P::M>>,
+    ) -> Finished<P> {
         Finished::<P> {
             state: sums.numbers(),
             result: Sequence::<Vector<P::A, P::M>>::new(),

@@ -25,7 +25,11 @@ impl Reduction for SoftArgmax {
     type Lanes<P: Types> = Moments<P::A, P::K, P::N>;
     type Sums<P: Types> = Moments<P::A, P::K, P::M>;
 
-    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
+    fn empty<P: Types>(
+        _op: &Self,
+        _known: &Sequence<Vector<P::K, P::N>>,
+        _walk: &Walk,
+    ) -> Self::Lanes<P> {
         Moments::<P::A, P::K, P::N>::empty(false)
     }
 
@@ -49,7 +53,11 @@ impl Reduction for SoftArgmax {
         Moments::<P::A, P::K, P::M>::load::<P::K>(numbers, false)
     }
 
-    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+    fn finish<P: Types>(
+        op: &Self,
+        sums: &Self::Sums<P>,
+        _known: &Sequence<Vector<P::K, P::M>>,
+    ) -> Finished<P> {
         let average = sums.average(op.nan.get::<P::A>(), &op.weights);
         let mut result = Sequence::<Vector<P::A, P::M>>::new();
         result.push(average.center + average.offset);
@@ -114,13 +122,22 @@ pub(crate) fn soft_argmax_forward(
     weighting: Weighting,
 ) -> (CubeTensor, CubeTensor) {
     let lines = Lines::new("soft_argmax_forward", "logits", &logits, dim);
+    let inputs = Inputs::of(lines.view(logits)).within(&lines, weighting.radius);
+    averages(&lines, inputs, weighting)
+}
+
+/// The expected index of every line, and its state.
+pub(super) fn averages(
+    lines: &Lines,
+    inputs: Inputs,
+    weighting: Weighting,
+) -> (CubeTensor, CubeTensor) {
     let counts = Counts {
         sums: 4,
         state: 4,
         result: 1,
     };
-    let inputs = Inputs::of(lines.view(logits)).within(&lines, weighting.radius);
-    let (state, result) = lines.reduce::<SoftArgmax>(inputs, counts, || op(&lines, weighting));
+    let (state, result) = lines.reduce::<SoftArgmax>(inputs, counts, || op(lines, weighting));
     (result.expect("a result is counted"), state)
 }
 
@@ -137,5 +154,5 @@ pub(crate) fn soft_argmax_backward(
     lines.admit("state", &state, 4, lines.accumulator);
     lines.admit("grad", &grad, 1, lines.accumulator);
     let inputs = Inputs::of(lines.view(logits)).within(&lines, weighting.radius);
-    lines.map::<SoftArgmax>(inputs, state, Some(grad), op(&lines, weighting))
+    lines.map::<SoftArgmax>(inputs, Some(state), Some(grad), op(&lines, weighting))
 }

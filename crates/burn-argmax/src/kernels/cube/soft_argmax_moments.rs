@@ -28,7 +28,11 @@ impl Reduction for SoftArgmaxMoments {
     type Lanes<P: Types> = Moments<P::A, P::K, P::N>;
     type Sums<P: Types> = Moments<P::A, P::K, P::M>;
 
-    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
+    fn empty<P: Types>(
+        _op: &Self,
+        _known: &Sequence<Vector<P::K, P::N>>,
+        _walk: &Walk,
+    ) -> Self::Lanes<P> {
         Moments::<P::A, P::K, P::N>::empty(true)
     }
 
@@ -53,7 +57,11 @@ impl Reduction for SoftArgmaxMoments {
     }
 
     /// The state is that of an average, and the variance.
-    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+    fn finish<P: Types>(
+        op: &Self,
+        sums: &Self::Sums<P>,
+        _known: &Sequence<Vector<P::K, P::M>>,
+    ) -> Finished<P> {
         let nan = op.nan.get::<P::A>();
         let average = sums.average(nan, &op.weights);
         let variance = sums.variance(nan, &op.weights);
@@ -158,5 +166,5 @@ pub(crate) fn soft_argmax_moments_backward(
     lines.admit("grad", &grad, LINE_MOMENTS, lines.accumulator);
     let inputs = Inputs::of(lines.view(logits)).within(&lines, weighting.radius);
     let op = op(&lines, weighting);
-    lines.map::<SoftArgmaxMoments>(inputs, state, Some(grad), op)
+    lines.map::<SoftArgmaxMoments>(inputs, Some(state), Some(grad), op)
 }

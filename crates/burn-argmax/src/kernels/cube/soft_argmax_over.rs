@@ -25,7 +25,11 @@ impl Reduction for SoftArgmaxOver {
     type Lanes<P: Types> = Moments<P::A, P::A, P::N>;
     type Sums<P: Types> = Moments<P::A, P::A, P::M>;
 
-    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
+    fn empty<P: Types>(
+        _op: &Self,
+        _known: &Sequence<Vector<P::K, P::N>>,
+        _walk: &Walk,
+    ) -> Self::Lanes<P> {
         Moments::<P::A, P::A, P::N>::empty(false)
     }
 
@@ -49,7 +53,11 @@ impl Reduction for SoftArgmaxOver {
         Moments::<P::A, P::A, P::M>::load::<P::K>(numbers, false)
     }
 
-    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+    fn finish<P: Types>(
+        op: &Self,
+        sums: &Self::Sums<P>,
+        _known: &Sequence<Vector<P::K, P::M>>,
+    ) -> Finished<P> {
         let average = sums.average(op.nan.get::<P::A>(), &op.weights);
         let mut result = Sequence::<Vector<P::A, P::M>>::new();
         result.push(average.center + average.offset);
@@ -195,7 +203,7 @@ pub(crate) fn soft_argmax_over_backward(
     lines.admit("state", &state, 4, lines.accumulator);
     lines.admit("grad", &grad, 1, lines.accumulator);
     let inputs = inputs(&mut lines, logits, bins, weighting.radius);
-    lines.map::<SoftArgmaxOver>(inputs, state, Some(grad), op(&lines, weighting))
+    lines.map::<SoftArgmaxOver>(inputs, Some(state), Some(grad), op(&lines, weighting))
 }
 
 /// The gradient for a bin of each score, see
@@ -212,5 +220,5 @@ pub(crate) fn soft_argmax_over_bins_backward(
     lines.admit("grad", &grad, 1, lines.accumulator);
     let inputs = Inputs::of(lines.view(logits)).within(&lines, weighting.radius);
     let op = SharesLaunch::new(lines.weights(weighting.weights), lines.nan());
-    lines.map::<Shares>(inputs, state, Some(grad), op)
+    lines.map::<Shares>(inputs, Some(state), Some(grad), op)
 }

@@ -5,13 +5,13 @@ use burn_cubecl::{cubecl, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::{
-    bits::{Kind, magnitude},
+    bits::{Kind, heard},
     kernels::fold_lanes,
     launch::Inputs,
     lines::Lines,
     moments::{Average, Moments},
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
-    soft_argmax::soft_argmax_forward,
+    soft_argmax::averages,
     weights::{Slope, Weights},
 };
 use crate::Weighting;
@@ -58,7 +58,7 @@ struct SoftmaxGradient {
 #[derive(CubeType)]
 struct Sums<A: Float, K: Int, N: Size> {
     moments: Moments<A, A, N>,
-    /// The magnitudes of the upstream gradient but at masks, or-ed: 0 if all of it is exactly 0.
+    /// What is [`heard`] from upstream, or-ed.
     upstream: Vector<K, N>,
 }
 
@@ -76,7 +76,11 @@ impl Reduction for SoftmaxGradient {
     type Lanes<P: Types> = Sums<P::A, P::K, P::N>;
     type Sums<P: Types> = Sums<P::A, P::K, P::M>;
 
-    fn empty<P: Types>(_op: &Self, _walk: &Walk) -> Self::Lanes<P> {
+    fn empty<P: Types>(
+        _op: &Self,
+        _known: &Sequence<Vector<P::K, P::N>>,
+        _walk: &Walk,
+    ) -> Self::Lanes<P> {
         Sums::<P::A, P::K, P::N> {
             moments: Moments::<P::A, P::A, P::N>::empty(false),
             upstream: Vector::new(P::K::from_int(0)),
@@ -86,9 +90,7 @@ impl Reduction for SoftmaxGradient {
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
         let moments = &mut lanes.moments;
         moments.observe::<P::K>(entry.x, entry.beside, &op.weights);
-        let masked = Kind::<P::N>::of::<P::A, P::K>(entry.x).masked;
-        let upstream = magnitude::<P::A, P::K, P::N>(entry.beside);
-        lanes.upstream |= select_many(masked, Vector::new(P::K::from_int(0)), upstream);
+        lanes.upstream |= heard::<P::A, P::K, P::N>(entry.x, entry.beside);
     }
 
     fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
@@ -111,7 +113,11 @@ impl Reduction for SoftmaxGradient {
         }
     }
 
-    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+    fn finish<P: Types>(
+        op: &Self,
+        sums: &Self::Sums<P>,
+        _known: &Sequence<Vector<P::K, P::M>>,
+    ) -> Finished<P> {
         let average = sums.moments.average(op.nan.get::<P::A>(), &op.weights);
         let mut state = average.store::<P::K>();
         state.push(sums.upstream);
@@ -163,12 +169,16 @@ impl Map for SoftmaxGradient {
 
 /// See [`ArgmaxOps::softmax`](crate::ArgmaxOps::softmax).
 pub(crate) fn softmax(logits: CubeTensor, dim: usize, beta: f64) -> CubeTensor {
-    let softmax = Weighting::softmax(beta);
-    let (_, state) = soft_argmax_forward(logits.clone(), dim, softmax);
     let lines = Lines::new("softmax", "logits", &logits, dim);
-    let inputs = Inputs::of(lines.view(logits));
+    let scores = Inputs::of(lines.view(logits));
+    softmaxes(&lines, scores, beta)
+}
+
+pub(super) fn softmaxes(lines: &Lines, scores: Inputs, beta: f64) -> CubeTensor {
+    let softmax = Weighting::softmax(beta);
+    let (_, state) = averages(lines, scores.clone(), softmax);
     let op = SoftmaxLaunch::new(lines.weights(softmax.weights), lines.nan());
-    lines.map::<Softmax>(inputs, state, None, op)
+    lines.map::<Softmax>(scores, Some(state), None, op)
 }
 
 /// See [`ArgmaxOps::softmax_backward`](crate::ArgmaxOps::softmax_backward).
@@ -180,6 +190,12 @@ pub(crate) fn softmax_backward(
 ) -> CubeTensor {
     let mut lines = Lines::new("softmax_backward", "logits", &logits, dim);
     lines.admit("grad", &grad, lines.length(), lines.dtype);
+    let scores = Inputs::of(lines.view(logits));
+    gradients(&lines, scores, grad, beta)
+}
+
+/// For an upstream gradient that the lines have admitted.
+pub(super) fn gradients(lines: &Lines, scores: Inputs, grad: CubeTensor, beta: f64) -> CubeTensor {
     let counts = Counts {
         sums: 5,
         state: 5,
@@ -187,10 +203,10 @@ pub(crate) fn softmax_backward(
     };
     let inputs = Inputs {
         beside: Some(lines.view(grad)),
-        ..Inputs::of(lines.view(logits))
+        ..scores
     };
     let softmax = Weighting::softmax(beta);
     let op = || SoftmaxGradientLaunch::new(lines.weights(softmax.weights), lines.nan());
     let (state, _) = lines.reduce::<SoftmaxGradient>(inputs.clone(), counts, op);
-    lines.map::<SoftmaxGradient>(inputs, state, None, op())
+    lines.map::<SoftmaxGradient>(inputs, Some(state), None, op())
 }

@@ -130,9 +130,9 @@ impl Weights {
 /// The smallest rise, with room above the smallest normal float.
 const FAINT: f32 = 2.4e-38;
 
-/// `1 - exp(-t)` of what is positive: by its series where the difference would cancel.
+/// `1 - exp(-t)` of what is positive, or next to 0: by its series where the difference would cancel.
 #[cube]
-fn less_power<A: Float, N: Size>(t: Vector<A, N>) -> Vector<A, N> {
+pub(super) fn less_power<A: Float, N: Size>(t: Vector<A, N>) -> Vector<A, N> {
     let one = Vector::<A, N>::new(A::new(1.0_f32));
     let limit = Vector::<A, N>::new(A::new(0.5_f32));
     let terms = comptime!(if A::size().comptime() == 8 {

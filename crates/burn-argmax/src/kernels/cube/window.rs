@@ -1,14 +1,14 @@
 //! Windows about the first maximum of every line: what is outside of them is read as a mask.
 
-use burn_cubecl::{cubecl, tensor::CubeTensor};
+use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::{
-    bits::infinity,
+    bits::{finite_of_key, infinity},
     launch::Inputs,
     lines::Lines,
     operator::Types,
-    peak::{INDEX, KEY, peaks},
+    peak::{INDEX, KEY, NUMBERS, peaks},
 };
 
 /// How windows lie in a line.
@@ -35,6 +35,7 @@ pub(super) struct Window {
 /// The first maximum of a line.
 #[derive(CubeType)]
 pub(super) struct Peak<P: Types> {
+    key: Vector<P::K, P::N>,
     index: Vector<P::K, P::N>,
     /// Whether it is a NaN or `+inf`: such a line has no window.
     broken: Vector<bool, P::N>,
@@ -42,19 +43,26 @@ pub(super) struct Peak<P: Types> {
 
 #[cube]
 impl<P: Types> Peak<P> {
+    /// From the numbers of a line, if there are any: else its maximum is 0, and it has no window.
     pub(super) fn of(numbers: &Sequence<Vector<P::K, P::N>>) -> Peak<P> {
-        Peak::<P> {
-            index: numbers[INDEX],
-            broken: numbers[KEY].greater_equal(&Vector::new(infinity::<P::K>())),
+        if comptime!(numbers.len() < NUMBERS) {
+            Peak::<P> {
+                key: Vector::new(P::K::from_int(0)),
+                index: Vector::new(P::K::from_int(0)),
+                broken: Vector::new(true),
+            }
+        } else {
+            Peak::<P> {
+                key: numbers[KEY],
+                index: numbers[INDEX],
+                broken: numbers[KEY].greater_equal(&Vector::new(infinity::<P::K>())),
+            }
         }
     }
 
-    /// Of a line without a window.
-    pub(super) fn none() -> Peak<P> {
-        Peak::<P> {
-            index: Vector::new(P::K::from_int(0)),
-            broken: Vector::new(true),
-        }
+    /// The maximum, or 0 if it is not finite.
+    pub(super) fn finite_max(&self) -> Vector<P::A, P::N> {
+        finite_of_key::<P::A, P::K, P::N>(self.key)
     }
 }
 
@@ -109,9 +117,8 @@ impl Window {
 }
 
 /// The windows of lines.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(super) struct Windows {
-    pub(super) peaks: CubeTensor,
     radius: usize,
     space: Space,
     width: usize,
@@ -119,7 +126,7 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    pub(super) fn launch(windows: Option<&Windows>, lines: &Lines) -> WindowLaunch {
+    pub(super) fn launch(windows: Option<Self>, lines: &Lines) -> WindowLaunch {
         let (radius, space, width, height) = match windows {
             Some(windows) => (windows.radius, windows.space, windows.width, windows.height),
             None => (0, Space::Without, 1, 1),
@@ -153,13 +160,15 @@ impl Inputs {
         space: Space,
         [width, height]: [usize; 2],
     ) -> Self {
-        self.windows = radius.map(|radius| Windows {
-            peaks: peaks(lines, self.clone()),
-            radius,
-            space,
-            width,
-            height,
-        });
+        if let Some(radius) = radius {
+            self.known = Some(peaks(lines, self.clone()));
+            self.windows = Some(Windows {
+                radius,
+                space,
+                width,
+                height,
+            });
+        }
         self
     }
 }

@@ -4,7 +4,7 @@
 use multiversion::target::target_cfg_f;
 
 use super::{
-    block::Block,
+    block::{Block, Top},
     narrow_columns::{state_of_columns, state_of_rows},
     threshold::{LaneStates, State, THRESHOLD_STATE, lane_states, lanes},
     threshold_mean::{MEAN, Sums, slopes_of},
@@ -117,12 +117,13 @@ fn find_each_mean<A, O, const FMA: bool>(
             continue;
         }
         let (scores, upstream) = (Block::new(row), Block::new(grad));
+        let (_, peak) = Top::NONE.peak_of(scores);
+        let mut sums = Sums::about(grad[peak].to_f64());
         let scores = scores.chunks.iter().copied().chain(scores.tail);
         let upstream = upstream.chunks.iter().copied().chain(upstream.tail);
         let state = state.map(|number| [number; LANES]);
-        let mut sums = Sums::EMPTY;
         for (scores, upstream) in scores.zip(upstream) {
-            sums.add::<A, O, true, FMA>(scores, upstream, state, op);
+            sums.add::<A, O, FMA>(scores, upstream, state, op);
         }
         let [slopes, products] =
             [sums.slopes, sums.products].map(|lanes| fold(lanes, |a, b| a + b));
@@ -163,7 +164,7 @@ fn find_mean_of_each_column<A, O, const FMA: bool>(
     O: ThresholdOp<A>,
 {
     let columns = means.len();
-    let mut sums = vec![Sums::EMPTY; columns.div_ceil(LANES)];
+    let mut sums = vec![Sums::about(0.0); columns.div_ceil(LANES)];
     let starts = (first..first + columns).step_by(LANES);
     let states: Vec<LaneStates<A>> = starts
         .map(|start| lane_states::<A, _, false>(state, inner, start))
@@ -173,12 +174,14 @@ fn find_mean_of_each_column<A, O, const FMA: bool>(
         let (upstream, last) = grad[first..][..columns].as_chunks::<LANES>();
         let groups = sums.iter_mut().zip(&states);
         for ((sums, &state), (&scores, &upstream)) in groups.zip(vectors.iter().zip(upstream)) {
-            sums.add::<A, O, false, FMA>(scores, upstream, state, op);
+            sums.meet_peaks(scores, upstream, state[0]);
+            sums.add::<A, O, FMA>(scores, upstream, state, op);
         }
         if !rest.is_empty() {
             let group = vectors.len();
             let (scores, upstream) = (filled_up(rest), filled_up(last));
-            sums[group].add::<A, O, false, FMA>(scores, upstream, states[group], op);
+            sums[group].meet_peaks(scores, upstream, states[group][0]);
+            sums[group].add::<A, O, FMA>(scores, upstream, states[group], op);
         }
     }
     for (column, mean) in means.iter_mut().enumerate() {

@@ -21,20 +21,22 @@ pub(super) struct Sums {
     pub slopes: [f64; LANES],
     /// Of the slopes times what comes upstream less `peak`.
     pub products: [f64; LANES],
-    /// What comes to the maximum, and 0 until it is met.
+    /// What comes to the maximum, if that is finite, and else 0.
     pub peak: [f64; LANES],
 }
 
 impl Sums {
-    pub const EMPTY: Self = Self {
-        slopes: [0.0; LANES],
-        products: [0.0; LANES],
-        peak: [0.0; LANES],
-    };
+    pub fn about(peak: f64) -> Self {
+        Self {
+            slopes: [0.0; LANES],
+            products: [0.0; LANES],
+            peak: [if peak.is_finite() { peak } else { 0.0 }; LANES],
+        }
+    }
 
-    /// Adds a vector. All lanes are of one line, or each is of its own.
+    /// Adds a vector.
     #[inline(always)]
-    pub fn add<A, O, const ONE_LINE: bool, const FMA: bool>(
+    pub fn add<A, O, const FMA: bool>(
         &mut self,
         scores: [A; LANES],
         upstream: [A; LANES],
@@ -47,13 +49,6 @@ impl Sums {
         let Some(slopes) = slopes_of::<A, O, FMA>(scores, state, op) else {
             return;
         };
-        let mut at_peak = [false; LANES];
-        for lane in 0..LANES {
-            at_peak[lane] = scores[lane] >= state[0][lane] && scores[lane] > A::NEG_INFINITY;
-        }
-        if black_box(any(at_peak)) {
-            self.meet_peak::<A, ONE_LINE>(scores, upstream, state[0]);
-        }
         for lane in 0..LANES {
             let slope = slopes[lane].to_f64();
             let product = slope * (upstream[lane].to_f64() - self.peak[lane]);
@@ -63,29 +58,28 @@ impl Sums {
         }
     }
 
-    /// The sums so far about what comes to a maximum in this vector. They are of small weights, if the next ones
-    /// are to be small differences.
-    fn meet_peak<A: Accumulator, const ONE_LINE: bool>(
+    /// Moves the sums of lines side by side to be about what comes to their maxima, as far as these are in this
+    /// vector. They are of small weights, if the next ones are to be small differences.
+    #[inline(always)]
+    pub fn meet_peaks<A: Accumulator>(
         &mut self,
         scores: [A; LANES],
         upstream: [A; LANES],
         max: [A; LANES],
     ) {
-        let mut peak = self.peak;
-        for (lane, (score, upstream)) in scores.into_iter().zip(upstream).enumerate() {
-            let upstream = upstream.to_f64();
-            if score == max[lane] && upstream.is_finite() {
-                if ONE_LINE {
-                    peak = [upstream; LANES];
-                } else {
-                    peak[lane] = upstream;
+        let mut at_peak = [false; LANES];
+        for lane in 0..LANES {
+            at_peak[lane] = scores[lane] >= max[lane] && scores[lane] > A::NEG_INFINITY;
+        }
+        if black_box(any(at_peak)) {
+            for (lane, upstream) in upstream.into_iter().enumerate() {
+                let peak = upstream.to_f64();
+                if at_peak[lane] && peak.is_finite() {
+                    self.products[lane] += self.slopes[lane] * (self.peak[lane] - peak);
+                    self.peak[lane] = peak;
                 }
             }
         }
-        for (lane, peak) in peak.into_iter().enumerate() {
-            self.products[lane] += self.slopes[lane] * (self.peak[lane] - peak);
-        }
-        self.peak = peak;
     }
 
     /// Those of one line, from all lanes or from its own.

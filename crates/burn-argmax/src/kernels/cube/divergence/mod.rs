@@ -150,7 +150,8 @@ impl Pair {
         let nan = self.lines.nan();
         let op = GradientLaunch::<L>::new(self.target(), self.tiny(), nan, divergence);
         let (inputs, grad) = (self.inputs(), Some(grad));
-        self.lines.map::<Gradient<L>>(inputs, losses, grad, op)
+        self.lines
+            .map::<Gradient<L>>(inputs, Some(losses), grad, op)
     }
 }
 

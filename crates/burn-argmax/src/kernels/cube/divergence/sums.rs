@@ -45,7 +45,11 @@ impl<L: Float> Reduction for Sum<L> {
     type Lanes<P: Types> = UnitPart<P>;
     type Sums<P: Types> = Part<P::A, P::K, P::M>;
 
-    fn empty<P: Types>(op: &Self, walk: &Walk) -> Self::Lanes<P> {
+    fn empty<P: Types>(
+        op: &Self,
+        _known: &Sequence<Vector<P::K, P::N>>,
+        walk: &Walk,
+    ) -> Self::Lanes<P> {
         UnitPart::<P> {
             part: Part::<P::A, P::K, P::N> {
                 sum: Vector::new(P::A::new(0.0_f32)),
@@ -91,7 +95,11 @@ impl<L: Float> Reduction for Sum<L> {
     }
 
     /// The sum, and NaN if something was broken.
-    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+    fn finish<P: Types>(
+        op: &Self,
+        sums: &Self::Sums<P>,
+        _known: &Sequence<Vector<P::K, P::M>>,
+    ) -> Finished<P> {
         let nan = Vector::<P::A, P::M>::new(op.nan.get::<P::A>());
         let whole = sums.broken.equal(&Vector::new(P::K::from_int(0)));
         let mut state = Sequence::<Vector<P::K, P::M>>::new();

@@ -118,8 +118,11 @@ pub(crate) fn spatial_moments_backward(
     lines.admit("state", &state, spatial_state_len(covariance), accumulator);
     lines.admit("grad", &grad, spatial_moments_len(covariance), accumulator);
     let op = maps.op(covariance, weighting);
-    let gradient =
-        maps.lines
-            .map::<SpatialMoments>(maps.inputs(weighting.radius), state, Some(grad), op);
+    let gradient = maps.lines.map::<SpatialMoments>(
+        maps.inputs(weighting.radius),
+        Some(state),
+        Some(grad),
+        op,
+    );
     reshape(gradient, shape)
 }

@@ -226,7 +226,11 @@ impl Reduction for SpatialMoments {
     type Lanes<P: Types> = UnitSums<P>;
     type Sums<P: Types> = Sums<P::A>;
 
-    fn empty<P: Types>(op: &Self, walk: &Walk) -> Self::Lanes<P> {
+    fn empty<P: Types>(
+        op: &Self,
+        _known: &Sequence<Vector<P::K, P::N>>,
+        walk: &Walk,
+    ) -> Self::Lanes<P> {
         UnitSums::<P> {
             sums: Sums::<P::A>::empty(op.raster.position(0i32), op.covariance),
             broken: Vector::new(false),
@@ -297,7 +301,11 @@ impl Reduction for SpatialMoments {
 
     /// The state is as [`ArgmaxOps::spatial_moments_forward`](crate::ArgmaxOps) says. A map without
     /// moments has a `sum` of 0 and NaN for the rest.
-    fn finish<P: Types>(op: &Self, sums: &Self::Sums<P>) -> Finished<P> {
+    fn finish<P: Types>(
+        op: &Self,
+        sums: &Self::Sums<P>,
+        _known: &Sequence<Vector<P::K, P::M>>,
+    ) -> Finished<P> {
         let nan = op.nan.get::<P::A>();
         let valid = !sums.is_spoiled(&op.weights) && sums.sum != P::A::new(0.0_f32);
         let divisor = select(valid, sums.sum, P::A::new(1.0_f32));
