@@ -43,6 +43,7 @@ pub(crate) const OPERATORS: &[Operator] = &[
     ("one_hot", one_hot),
     ("first_argmax", first_argmax),
     ("sign_one_hot", sign_one_hot),
+    ("top_k", top_k),
     ("softmax", softmax),
     ("softmax_backward", softmax_backward),
     ("entmax_forward", entmax_forward),
@@ -224,6 +225,10 @@ fn first_argmax(tensors: &Tensors) {
 
 fn sign_one_hot(tensors: &Tensors) {
     CubeBackend::sign_one_hot(tensors.logits(), DIM);
+}
+
+fn top_k(tensors: &Tensors) {
+    CubeBackend::top_k(tensors.logits(), 3, DIM);
 }
 
 fn softmax(tensors: &Tensors) {

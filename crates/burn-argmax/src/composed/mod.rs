@@ -24,6 +24,8 @@ mod window;
 pub(crate) use divergence::scale_slopes;
 pub use divergence::{divergence, divergence_backward, divergence_lines_backward};
 pub(crate) use entmax::log1p;
+#[cfg(feature = "_cube-kernels")]
+pub(crate) use entmax::steps as entmax_steps;
 pub use entmax::{entmax_backward, entmax_forward};
 pub use one_hot::{first_argmax, one_hot, sign_one_hot};
 pub(crate) use sampled::SCORES;

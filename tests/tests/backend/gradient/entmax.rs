@@ -378,3 +378,51 @@ fn a_large_upstream_over_a_wide_support() {
     let got = values(gradient(x, upstream, |x| entmax(x, 1, 2.0, beta)));
     assert_within(&got, &want, |slope| 1e-5 * slope.abs());
 }
+
+/// Groups of scores, each as many as all nearer the maximum together or nearly, at distances for which each of
+/// Newton's steps leaves out one group alone.
+#[test]
+fn a_sparsemax_that_loses_one_group_a_step() {
+    let Some(device) = device() else { return };
+    for (core, q, groups) in [(8, 0.4, 16), (4, 0.45, 16), (3, 0.5, 19)] {
+        let line = slow_line(core, q, groups);
+        let n = line.len();
+        let p = values(entmax(tensor(&line, [1, n], &device), 1, 2.0, 1.0));
+        let sum: f64 = p.iter().sum();
+        println!("{n}: sum {sum}, first {}", p[0]);
+        assert_within(&[sum], &[1.0], |_| 2e-5);
+        assert_within(&p[..core], &vec![1.0 / core as f64; core], |_| 1e-5);
+        assert!(p[core..].iter().all(|&p| p == 0.0), "beyond the support");
+    }
+}
+
+/// The first `core` scores are the support.
+fn slow_line(core: usize, q: f64, groups: usize) -> Vec<f32> {
+    let mut size = core;
+    let (mut counts, mut gaps, mut shares) = (vec![], vec![], vec![]);
+    for group in 0..groups {
+        let count = (q / (1.0 - q) * size as f64).round_ties_even().max(1.0) as usize;
+        let share = count as f64 / (size + count) as f64;
+        let gap = match group {
+            0 => 1.0,
+            _ => gaps[group - 1] * (1.0 - shares[group - 1]) / share * 1.02,
+        };
+        counts.push(count);
+        gaps.push(gap);
+        shares.push(share);
+        size += count;
+    }
+    let inner: f64 = (0..groups - 1)
+        .map(|group| gaps[group] * shares[group])
+        .sum();
+    let first = 1.0 / core as f64;
+    let scale = (0.98 - first) / (inner + gaps[groups - 1]);
+    let mut level = first;
+    let mut line = vec![0.0; core];
+    for group in 0..groups {
+        let distance = level + gaps[group] * scale;
+        line.extend(std::iter::repeat_n(-distance as f32, counts[group]));
+        level += gaps[group] * scale * shares[group];
+    }
+    line
+}

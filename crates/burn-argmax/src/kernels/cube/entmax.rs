@@ -17,15 +17,12 @@ use super::{
     peak::{KEY, peaks},
     weights::{Slope, less_power},
 };
-use crate::composed::accumulator_max;
+use crate::composed::{accumulator_max, entmax_steps};
 
 /// Where the two parts of a level stand, behind the key of the peak.
 const HIGH: usize = 1;
 const LOW: usize = 2;
 const STATE: usize = 3;
-
-/// Steps to the level, each of which gets much nearer: ten did for lines of 20,000 at every alpha.
-const STEPS: usize = 16;
 
 /// What roots are raised to: 1 for an alpha of 2, 2 for one of 3/2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -243,12 +240,13 @@ impl Reduction for Step {
         let weights = select_many(level.valid, sums.weights, one);
         let slopes = select_many(level.valid, sums.slopes, one);
         let less = op.roots.less_root::<P::A, P::K, P::M>(weights);
-        // A little shorter than exact: a level that was rounded to be too small might leave out all but the
-        // peak.
+        // Shorter than exact by more than the sums may be wrong: a level that was rounded to be too small might
+        // leave out all but the peak.
         let step = weights * less / slopes * Vector::new(P::A::new(SHORTER));
         let low = level.low - max(step, zero);
         let grain = Vector::<P::A, P::M>::new(P::A::new(GRAIN));
-        let grains = Vector::<P::K, P::M>::cast_from((level.high + low) / grain);
+        let half = Vector::new(P::A::new(0.5_f32));
+        let grains = Vector::<P::K, P::M>::cast_from((level.high + low) / grain + half);
         let high = Vector::<P::A, P::M>::cast_from(grains) * grain;
         let low = (level.high - high) + low;
         let mut state = Sequence::<Vector<P::K, P::M>>::new();
@@ -523,14 +521,15 @@ pub(crate) fn entmax_forward(
         state: STATE,
         result: 0,
     };
-    let state = (0..STEPS).fold(peaks(&lines, scores.clone()), |known, step| {
-        let inputs = Inputs {
-            known: Some(known),
-            ..scores.clone()
-        };
-        let op = || StepLaunch::new(lines.roots(alpha, beta), step > 0);
-        lines.reduce::<Step>(inputs, counts, op).0
-    });
+    let state =
+        (0..entmax_steps(lines.length())).fold(peaks(&lines, scores.clone()), |known, step| {
+            let inputs = Inputs {
+                known: Some(known),
+                ..scores.clone()
+            };
+            let op = || StepLaunch::new(lines.roots(alpha, beta), step > 0);
+            lines.reduce::<Step>(inputs, counts, op).0
+        });
     let op = EntmaxLaunch::new(lines.roots(alpha, beta), lines.nan());
     let weights = lines.map::<Entmax>(scores, Some(state.clone()), None, op);
     (weights, state)

@@ -22,7 +22,7 @@ pub(super) struct Inputs {
     pub(super) beside: Option<(CubeTensor, Strides)>,
     /// What the operator reads by itself.
     pub(super) table: Option<CubeTensor>,
-    /// Of every line: the numbers of its peak, and what further ones an operator has found.
+    /// Of every line: with windows or noise the numbers of its peak, and else what the operator knows of it.
     pub(super) known: Option<CubeTensor>,
     pub(super) windows: Option<Windows>,
     pub(super) noise: Option<NoiseOfLines>,

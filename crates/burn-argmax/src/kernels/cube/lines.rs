@@ -22,7 +22,7 @@ use crate::composed::{accumulator_dtype, accumulator_max, with_dim_size};
 use crate::weighting;
 
 /// Indices are `i32` on the device, and a float that they are rounded to must still fit.
-pub(super) const MAX_LENGTH: usize = 1 << 30;
+const MAX_LENGTH: usize = 1 << 30;
 
 /// The lines of a tensor about a dimension, and what every launch over them needs.
 pub(super) struct Lines {

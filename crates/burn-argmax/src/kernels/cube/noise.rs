@@ -10,7 +10,7 @@ use cubecl::prelude::*;
 use super::{
     bits::Kind,
     launch::Inputs,
-    lines::{Lines, MAX_LENGTH},
+    lines::Lines,
     log::{log, log_near_one},
     operator::{Entry, Map, Types, Walk},
     peak::peaks,
@@ -135,12 +135,11 @@ impl Map for Identity {
 /// See [`ArgmaxOps::noisy`](crate::ArgmaxOps::noisy).
 pub(crate) fn noisy(logits: CubeTensor, key: CubeTensor, stream: u32) -> CubeTensor {
     let shape = logits.shape();
-    // One line as long as can be: in vectors of four, a block of words serves all.
-    let logits = match shape.num_elements() {
-        count @ ..=MAX_LENGTH => reshape(logits, Shape::from([count])),
-        _ => logits,
-    };
-    let lines = Lines::new("noisy", "logits", &logits, logits.shape().num_dims() - 1);
+    // Lines as long as a block of words, if that may be: it serves four places.
+    let count = shape.num_elements();
+    let width = 1 << count.trailing_zeros().min(2);
+    let logits = reshape(logits, Shape::from([count / width, width]));
+    let lines = Lines::new("noisy", "logits", &logits, 1);
     let inputs = Inputs {
         noise: Some(NoiseOfLines::new(&lines, key, stream)),
         ..Inputs::of(lines.view(logits))

@@ -10,14 +10,14 @@ use super::{
     kernels::fold_lanes,
     launch::Inputs,
     lines::Lines,
-    one_hot::mark,
+    one_hot::{mark, one_hots},
     operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
 };
 
 /// The bits of a digit.
 const DIGIT: usize = 2;
-/// What a digit may be but for 0.
-const DIGITS: usize = (1 << DIGIT) - 1;
+/// A digit may be each of these, or 0.
+const CANDIDATES: usize = (1 << DIGIT) - 1;
 
 /// What is known of a line.
 #[derive(CubeType, Clone, Copy)]
@@ -101,7 +101,7 @@ impl<K: Int, N: Size> Passing<K, N> {
     fn none() -> Passing<K, N> {
         let mut counts = Sequence::<Vector<K, N>>::new();
         #[unroll]
-        for _digit in 0..DIGITS {
+        for _digit in 0..CANDIDATES {
             counts.push(Vector::new(K::from_int(0)));
         }
         Passing::<K, N> { counts }
@@ -109,7 +109,7 @@ impl<K: Int, N: Size> Passing<K, N> {
 
     fn add(&mut self, counts: &Sequence<Vector<K, N>>) {
         #[unroll]
-        for digit in 0..DIGITS {
+        for digit in 0..CANDIDATES {
             self.counts[digit] += counts[digit];
         }
     }
@@ -148,7 +148,7 @@ impl Reduction for Digit {
         let one = Vector::<P::K, P::N>::new(P::K::from_int(1));
         let equal = key.equal(&lanes.largest.level);
         #[unroll]
-        for digit in 0..DIGITS {
+        for digit in 0..CANDIDATES {
             let candidate = lanes.candidates[digit];
             let passes = match comptime!(op.number) {
                 Number::Level => key.greater_equal(&candidate),
@@ -169,7 +169,7 @@ impl Reduction for Digit {
     fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
         let mut numbers = Sequence::<Vector<P::K, P::M>>::new();
         #[unroll]
-        for digit in 0..DIGITS {
+        for digit in 0..CANDIDATES {
             numbers.push(sums.counts[digit]);
         }
         numbers
@@ -191,10 +191,10 @@ impl Reduction for Digit {
         let sought = largest.sought(op.number);
         let candidates = candidates::<P::K, P::M>(sought, op.unit.get::<P::K>());
         #[unroll]
-        for digit in 0..DIGITS {
+        for digit in 0..CANDIDATES {
             let count = sums.counts[digit];
             match comptime!(op.number) {
-                // The largest that enough reach, and how many reach the next.
+                // The largest that enough reach. What reaches the smallest that too few reach is larger.
                 Number::Level => {
                     let enough = count.greater_equal(&k);
                     largest.level = select_many(enough, candidates[digit], largest.level);
@@ -247,8 +247,11 @@ impl Map for TopK {
 pub(crate) fn top_k(values: CubeTensor, k: usize, dim: usize) -> CubeTensor {
     let lines = Lines::new("top_k", "values", &values, dim);
     let values = Inputs::of(lines.view(values));
+    if k == 1 {
+        return one_hots(&lines, values);
+    }
     let counts = Counts {
-        sums: DIGITS,
+        sums: CANDIDATES,
         state: NUMBERS,
         result: 0,
     };

@@ -4,10 +4,10 @@
 use multiversion::target::target_cfg_f;
 
 use super::{
-    block::{Block, Top},
+    block::Block,
     narrow_columns::{state_of_columns, state_of_rows},
     threshold::{LaneStates, State, THRESHOLD_STATE, lane_states, lanes},
-    threshold_mean::{MEAN, Sums, slopes_of},
+    threshold_mean::{MEAN, Sums, slopes_of, upstream_of_peak},
     threshold_op::ThresholdOp,
 };
 use crate::kernels::cpu::{
@@ -117,11 +117,11 @@ fn find_each_mean<A, O, const FMA: bool>(
             continue;
         }
         let (scores, upstream) = (Block::new(row), Block::new(grad));
-        let (_, peak) = Top::NONE.peak_of(scores);
-        let mut sums = Sums::about(grad[peak].to_f64());
         let scores = scores.chunks.iter().copied().chain(scores.tail);
         let upstream = upstream.chunks.iter().copied().chain(upstream.tail);
         let state = state.map(|number| [number; LANES]);
+        let vectors = scores.clone().zip(upstream.clone());
+        let mut sums = Sums::about(upstream_of_peak(vectors, state[0]));
         for (scores, upstream) in scores.zip(upstream) {
             sums.add::<A, O, FMA>(scores, upstream, state, op);
         }

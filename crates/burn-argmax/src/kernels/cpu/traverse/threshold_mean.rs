@@ -90,6 +90,25 @@ impl Sums {
     }
 }
 
+/// What comes to the maximum of a line.
+#[inline(always)]
+pub(super) fn upstream_of_peak<A: Accumulator>(
+    vectors: impl Iterator<Item = ([A; LANES], [A; LANES])>,
+    max: [A; LANES],
+) -> f64 {
+    for (scores, upstream) in vectors {
+        let mut at_peak = [false; LANES];
+        for lane in 0..LANES {
+            at_peak[lane] = scores[lane] >= max[lane];
+        }
+        if black_box(any(at_peak)) {
+            let lane = at_peak.into_iter().position(|is_peak| is_peak);
+            return lane.map_or(0.0, |lane| upstream[lane].to_f64());
+        }
+    }
+    0.0
+}
+
 /// The slopes of weights, if any has one.
 #[inline(always)]
 pub(super) fn slopes_of<A, O, const FMA: bool>(
