@@ -225,16 +225,18 @@ where
     let Some(slopes) = slopes_of::<A, O, FMA>(scores, state, op) else {
         return gradient;
     };
+    let [high, low, peak, from_peak] = mean;
+    let mut distance = [A::ZERO; LANES];
     for lane in 0..LANES {
-        let [high, low, peak, from_peak] = mean.map(|numbers| numbers[lane]);
-        let distance = upstream[lane].sub(high).sub(low);
-        let of_peak = upstream[lane] == peak;
-        let distance = if of_peak {
-            A::ZERO.sub(from_peak)
-        } else {
-            distance
-        };
-        gradient[lane] = slopes[lane].mul(rate).mul(distance);
+        distance[lane] = upstream[lane].sub(high[lane]).sub(low[lane]);
+    }
+    for lane in 0..LANES {
+        let of_peak = A::ZERO.sub(from_peak[lane]);
+        let is_of_peak = upstream[lane] == peak[lane];
+        distance[lane] = if is_of_peak { of_peak } else { distance[lane] };
+    }
+    for lane in 0..LANES {
+        gradient[lane] = slopes[lane].mul(rate).mul(distance[lane]);
     }
     // Not of what comes to a score without a weight, which may be infinite.
     for lane in 0..LANES {
@@ -243,7 +245,7 @@ where
     }
     for lane in 0..LANES {
         let is_mask = scores[lane] == A::NEG_INFINITY;
-        let of_broken = if is_mask { A::ZERO } else { mean[0][lane] };
+        let of_broken = if is_mask { A::ZERO } else { high[lane] };
         let is_broken = state[1][lane].is_nan();
         gradient[lane] = if is_broken { of_broken } else { gradient[lane] };
     }
