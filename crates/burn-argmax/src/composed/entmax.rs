@@ -14,6 +14,8 @@ pub(crate) fn steps(length: usize) -> usize {
 }
 
 const SHORTER: f64 = 1.0 - 1.0 / 65536.0;
+/// What the larger part of a level is a multiple of.
+const GRAIN: f64 = 1.0 / 65536.0;
 
 /// Weights that sum to 1, and the state for the backward pass.
 pub fn entmax_forward<B: Backend>(
@@ -26,7 +28,7 @@ pub fn entmax_forward<B: Backend>(
     let max = B::float_max_dim(logits.clone(), dim);
     // NaN in a row without a finite maximum.
     let zero = B::float_mul_scalar(max.clone(), 0f32.into());
-    let mut level = B::float_add_scalar(zero.clone(), 1f32.into());
+    let mut level = [B::float_add_scalar(zero.clone(), 1f32.into()), zero.clone()];
     let roots = Roots::<B>::new(logits, max.clone(), alpha, beta);
     for _ in 0..steps(shape[dim]) {
         // Newton's step for the norm of the roots, which is convex in the level: it falls. A little shorter than
@@ -38,18 +40,25 @@ pub fn entmax_forward<B: Backend>(
         let less = B::float_sub_scalar(less, 1f32.into());
         let step = B::float_div(B::float_mul(weights, less), slopes);
         let step = B::float_clamp_max(B::float_mul_scalar(step, SHORTER.into()), 0f32.into());
-        level = B::float_add(level, step);
+        let [high, low] = level;
+        let low = B::float_add(low, step);
+        let sum = B::float_add(high.clone(), low.clone());
+        let grains = B::float_round(B::float_mul_scalar(sum, (1.0 / GRAIN).into()));
+        let nearest = B::float_mul_scalar(grains, GRAIN.into());
+        let low = B::float_add(B::float_sub(high, nearest.clone()), low);
+        level = [nearest, low];
     }
     let (weights, _) = roots.weigh(level.clone());
     let weights = shares::<B>(weights.clone(), weights, dim);
-    let broken = is_nan::<B>(level.clone());
+    let [high, low] = level;
+    let broken = is_nan::<B>(high.clone());
     let weights = B::float_mask_fill(
         weights,
         B::bool_expand(broken.clone(), shape),
         f32::NAN.into(),
     );
     let max = B::float_mask_fill(max, broken, f32::NAN.into());
-    (weights, B::float_cat(vec![max, level, zero], dim))
+    (weights, B::float_cat(vec![max, high, low], dim))
 }
 
 /// The vector-Jacobian product.
@@ -94,9 +103,9 @@ pub(super) fn slopes<B: Backend>(
     beta: f64,
 ) -> (FloatTensor<B>, BoolTensor<B>) {
     let [max, high, low] = [0, 1, 2].map(|entry| entry_of::<B>(state.clone(), dim, entry));
-    let level = B::float_add(high, low);
-    let (weights, slopes) = Roots::<B>::new(logits, max, alpha, beta).weigh(level.clone());
-    (shares::<B>(slopes, weights, dim), is_nan::<B>(level))
+    let broken = is_nan::<B>(high.clone());
+    let (weights, slopes) = Roots::<B>::new(logits, max, alpha, beta).weigh([high, low]);
+    (shares::<B>(slopes, weights, dim), broken)
 }
 
 /// Over the sum of the weights: near an alpha of 1 the rounding of the level is a large part of each.
@@ -131,13 +140,15 @@ impl<B: Backend> Roots<B> {
         }
     }
 
-    /// The weights and their slopes, where the root of the largest is this.
-    fn weigh(&self, level: FloatTensor<B>) -> (FloatTensor<B>, FloatTensor<B>) {
+    /// The weights and their slopes, where the root of the largest is the sum of these two parts: there may be
+    /// very many weights less than the last digit of it.
+    fn weigh(&self, [high, low]: [FloatTensor<B>; 2]) -> (FloatTensor<B>, FloatTensor<B>) {
         /// From which the power of a root near 1 is the more exact by how far it is from 1.
         const STEEP: f64 = 4.0;
 
-        let dtype = bool_dtype::<B>(&level.device());
-        let roots = B::float_add(self.distance.clone(), level.clone());
+        let dtype = bool_dtype::<B>(&high.device());
+        let from = |high| B::float_add(B::float_add(self.distance.clone(), high), low.clone());
+        let roots = from(high.clone());
         // A NaN stays.
         let below = B::float_lower_equal_elem(roots.clone(), 0f32.into(), dtype);
         let cleared = |values| B::float_mask_fill(values, below.clone(), 0f32.into());
@@ -152,8 +163,7 @@ impl<B: Backend> Roots<B> {
         }
         let positive = B::float_mask_fill(roots, below.clone(), 1f32.into());
         let weights = if exponent > STEEP {
-            let less = B::float_sub_scalar(level, 1f32.into());
-            let less = B::float_add(self.distance.clone(), less);
+            let less = from(B::float_sub_scalar(high, 1f32.into()));
             let less = B::float_mask_fill(less, below.clone(), 0f32.into());
             B::float_exp(B::float_mul_scalar(log1p::<B>(less), exponent.into()))
         } else {

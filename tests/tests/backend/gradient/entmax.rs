@@ -3,7 +3,7 @@ use burn_argmax::{Weighting, entmax, soft_argmax};
 use burn_argmax_tests::{
     check::{assert_exact, assert_within, largest},
     data::{SHORT, extreme_lines, side_by_side, tensor, uniform, values, widen, widths},
-    device::computes,
+    device::{UNLISTED, computes},
     golden::{Case, Ours, cases},
     gradient::gradient,
     oracle_entmax::{entmax as oracle, entmax_gradient},
@@ -335,7 +335,9 @@ fn a_peak_over_a_wide_flat_background() {
 fn a_long_flat_line() {
     let Some(device) = device() else { return };
     let n = (1 << 24) + 4;
-    for alpha in [2.0, 1.99, 1.5] {
+    // Without kernels it takes a minute.
+    let alphas: &[f64] = if UNLISTED { &[2.0] } else { &[2.0, 1.99, 1.5] };
+    for &alpha in alphas {
         let p = entmax(tensor(&vec![0.0; n], [1, n], &device), 1, alpha, 1.0);
         let first = values(p.slice([0..1, 0..4]));
         println!("alpha {alpha}: {first:?}");
