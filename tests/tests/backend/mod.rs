@@ -63,6 +63,7 @@ macro_rules! gradient {
                 double_use in "gradient/double_use.rs",
                 dtypes in "gradient/dtypes.rs",
                 entmax in "gradient/entmax.rs",
+                entmax_extremes in "gradient/entmax_extremes.rs",
                 estimators in "gradient/estimators.rs",
                 every_function in "gradient/every_function.rs",
                 every_function_of_real_sizes in "gradient/every_function_of_real_sizes.rs",

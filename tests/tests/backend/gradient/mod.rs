@@ -4,6 +4,7 @@ mod divergences;
 mod double_use;
 mod dtypes;
 mod entmax;
+mod entmax_extremes;
 mod estimators;
 mod every_function;
 mod every_function_of_real_sizes;

@@ -1,4 +1,4 @@
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use burn_argmax::{
     Noise, Surrogate, entmax, gumbel_noise, sampled_one_hot, sampled_top_k, soft_top_k,
     straight_through_one_hot, straight_through_top_k,
@@ -20,18 +20,29 @@ const SURROGATES: [Surrogate; 2] = [Surrogate::Identity, Surrogate::Softmax { be
 #[test]
 fn marks_of_extreme_lines() {
     let Some(device) = device() else { return };
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        if computes(&device, dtype) {
+            for n in [9, 64, 1025] {
+                assert_marks_of_extreme_lines(n, dtype, &device);
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_marks_of_extreme_lines(n: usize, dtype: DType, device: &Device) {
     let lines = 20;
-    for n in [9, 64, 1025] {
-        let scores = extreme_lines(lines, n);
-        for width in widths(lines) {
-            let shape = [lines / width, n, width];
-            let x: Tensor<3> = tensor(&side_by_side(&scores, n, width), shape, &device);
-            for k in [1, 2, n / 2, n] {
-                let marks = straight_through_top_k(x.clone(), k, 1, Surrogate::Identity);
-                let marks = rows(&values(marks), shape, 1);
-                for (row, marks) in scores.chunks(n).zip(marks) {
-                    assert_exact(&marks, &oracle_top_k::top_k(&widen(row), k));
-                }
+    let scores = extreme_lines(lines, n);
+    for width in widths(lines) {
+        let shape = [lines / width, n, width];
+        let data = TensorData::new(side_by_side(&scores, n, width), shape);
+        let x = Tensor::<3>::from_data(data.convert_dtype(dtype), (device, dtype));
+        let scores = rows(&values(x.clone()), shape, 1);
+        for k in [1, 2, n / 2, n] {
+            let marks = straight_through_top_k(x.clone(), k, 1, Surrogate::Identity);
+            let marks = rows(&values(marks), shape, 1);
+            for (row, marks) in scores.iter().zip(marks) {
+                assert_exact(&marks, &oracle_top_k::top_k(row, k));
             }
         }
     }

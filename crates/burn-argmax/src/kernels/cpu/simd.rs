@@ -101,8 +101,8 @@ fn fold_few<A: Copy>(lanes: [A; FEW], combine: impl Fn(A, A) -> A) -> A {
     combine(lanes[0], lanes[1])
 }
 
-/// The lanes of the lower half with those of the upper. Of arrays, and no loop over halves of a slice: that
-/// one is not unrolled where a whole program is optimised as one.
+/// The lanes of the lower half with those of the upper. Each half has a length of its own: in a program that is
+/// built with one codegen unit the compiler left a loop over ever shorter halves as a loop.
 #[inline(always)]
 fn halved<A: Copy, const N: usize, const HALF: usize>(
     lanes: [A; N],

@@ -146,14 +146,11 @@ impl Map for SoftmaxGradient {
         _walk: &Walk,
     ) -> Line<P> {
         let average = Average::<P::A, P::N>::load::<P::K>(state);
-        let silent = state[4].equal(&Vector::new(P::K::from_int(0)));
         Line::<P> {
             average,
-            slope: Slope::<P::A, P::N>::new(
+            slope: Slope::<P::A, P::N>::of_distances::<P::K>(
                 op.weights.rate::<P::A>(),
-                // The upstream gradient is in the distances.
-                Vector::new(P::A::new(1.0_f32)),
-                silent,
+                state[4],
                 average.valid(),
                 op.nan.get::<P::A>(),
             ),

@@ -1,7 +1,7 @@
 //! 1 at the `k` largest of every line, of equals at the first. What the `k`-th largest is, and which of its
 //! equals is the last to belong, is found from the highest digit to the lowest: each is one read.
 
-use burn_core::backend::cubecl::dtype_to_elem_type;
+use burn_core::{backend::cubecl::dtype_to_elem_type, tensor::DType};
 use burn_cubecl::{cubecl, tensor::CubeTensor};
 use cubecl::prelude::*;
 
@@ -18,6 +18,23 @@ use super::{
 const DIGIT: usize = 2;
 /// A digit may be each of these, or 0.
 const CANDIDATES: usize = (1 << DIGIT) - 1;
+
+/// The [`order_key`]s of entries, without their lowest bits: in a dtype of half precision these are 0 but for
+/// a NaN.
+#[cube]
+fn keys<P: Types>(x: Vector<P::A, P::N>, #[comptime] empty_bits: usize) -> Vector<P::K, P::N> {
+    let digits = comptime!(-1_i64 << empty_bits);
+    order_key::<P::A, P::K, P::N>(x) & Vector::new(P::K::from_int(digits))
+}
+
+/// How many bits these are.
+fn empty_bits(dtype: DType) -> usize {
+    match dtype {
+        DType::F16 => 13,
+        DType::BF16 => 16,
+        _ => 0,
+    }
+}
 
 /// What is known of a line.
 #[derive(CubeType, Clone, Copy)]
@@ -75,6 +92,8 @@ struct Digit {
     unit: InputScalar,
     #[cube(comptime)]
     number: Number,
+    #[cube(comptime)]
+    empty_bits: usize,
 }
 
 /// The number with each digit but 0 in the place.
@@ -143,7 +162,7 @@ impl Reduction for Digit {
     }
 
     fn observe<P: Types>(op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
-        let key = order_key::<P::A, P::K, P::N>(entry.x);
+        let key = keys::<P>(entry.x, op.empty_bits);
         let zero = Vector::<P::K, P::N>::new(P::K::from_int(0));
         let one = Vector::<P::K, P::N>::new(P::K::from_int(1));
         let equal = key.equal(&lanes.largest.level);
@@ -220,7 +239,10 @@ impl Reduction for Digit {
 }
 
 #[derive(CubeType, CubeLaunch)]
-struct TopK {}
+struct TopK {
+    #[cube(comptime)]
+    empty_bits: usize,
+}
 
 #[cube]
 impl Map for TopK {
@@ -235,8 +257,8 @@ impl Map for TopK {
         Largest::<P::K, P::N>::of(state)
     }
 
-    fn map<P: Types>(_op: &Self, line: &mut Self::Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
-        let key = order_key::<P::A, P::K, P::N>(entry.x);
+    fn map<P: Types>(op: &Self, line: &mut Self::Line<P>, entry: &Entry<P>) -> Vector<P::A, P::N> {
+        let key = keys::<P>(entry.x, op.empty_bits);
         let equal = key.equal(&line.level);
         let belongs = equal.vec_and(entry.index.less_equal(&line.last));
         mark::<P>(key.greater_than(&line.level).or(belongs))
@@ -255,7 +277,7 @@ pub(crate) fn top_k(values: CubeTensor, k: usize, dim: usize) -> CubeTensor {
         state: NUMBERS,
         result: 0,
     };
-    let integer = dtype_to_elem_type(lines.bits());
+    let (integer, empty_bits) = (dtype_to_elem_type(lines.bits()), empty_bits(lines.dtype));
     let digit = |known, number, shift: usize| {
         let inputs = Inputs {
             known,
@@ -264,14 +286,17 @@ pub(crate) fn top_k(values: CubeTensor, k: usize, dim: usize) -> CubeTensor {
         let op = || {
             let (k, unit) = (k as u64, 1_u64 << shift);
             let [k, unit] = [k, unit].map(|number| InputScalar::new(number, integer));
-            DigitLaunch::new(k, unit, number)
+            DigitLaunch::new(k, unit, number, empty_bits)
         };
         Some(lines.reduce::<Digit>(inputs, counts, op).0)
     };
-    let digits = |bits: usize| (0..bits.div_ceil(DIGIT)).rev().map(|digit| digit * DIGIT);
-    let known = digits(8 * lines.bits().size())
+    let shifts = |first: usize, bits: usize| {
+        let digits = first / DIGIT..bits.div_ceil(DIGIT);
+        digits.rev().map(|digit| digit * DIGIT)
+    };
+    let known = shifts(empty_bits, 8 * lines.bits().size())
         .fold(None, |known, shift| digit(known, Number::Level, shift));
     let bits = lines.length().next_power_of_two().ilog2() as usize;
-    let known = digits(bits).fold(known, |known, shift| digit(known, Number::Last, shift));
-    lines.map::<TopK>(values, known, None, TopKLaunch::new())
+    let known = shifts(0, bits).fold(known, |known, shift| digit(known, Number::Last, shift));
+    lines.map::<TopK>(values, known, None, TopKLaunch::new(empty_bits))
 }

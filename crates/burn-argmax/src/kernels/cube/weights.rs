@@ -190,6 +190,18 @@ impl<A: Float, N: Size> Slope<A, N> {
         }
     }
 
+    /// Of a line whose upstream gradients are in the distances. What is [`heard`](super::bits::heard) of them is or-ed.
+    pub(super) fn of_distances<K: Int>(
+        beta: A,
+        heard: Vector<K, N>,
+        valid: Vector<bool, N>,
+        nan: A,
+    ) -> Slope<A, N> {
+        let silent = heard.equal(&Vector::new(K::from_int(0)));
+        let one = Vector::new(A::new(1.0_f32));
+        Slope::<A, N>::new(beta, one, silent, valid, nan)
+    }
+
     /// `beta * upstream * probability * distance`: 0 at a mask, where nothing comes from upstream
     /// and where the probability is 0, and else NaN if the line has no softmax.
     pub(super) fn at<K: Int>(
