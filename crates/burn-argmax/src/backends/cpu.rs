@@ -406,7 +406,7 @@ macro_rules! implement_on_host {
                 let lines = Lines::along(&shape, dim);
                 let logits = widen::<Self>(logits);
                 let indices = with_accumulator!("sampled_argmax", logits, A => {
-                    logits.read(|logits| cpu::gumbel::noisy_peaks::<A>(logits, lines, words))
+                    logits.read(|logits| cpu::sampled_peaks::<A>(logits, lines, words))
                 });
                 let indices = of_lines(indices, with_dim_size(&shape, dim, 1));
                 Self::int_from_data(indices, &logits.device())
@@ -424,7 +424,7 @@ macro_rules! implement_on_host {
                     let shape = logits.shape();
                     let lines = Lines::along(&shape, dim);
                     let indices = logits.read(|logits| {
-                        cpu::gumbel::noisy_peaks::<A>(logits, lines, words)
+                        cpu::sampled_peaks::<A>(logits, lines, words)
                     });
                     HostTensor::from_vec(cpu::one_hot_of_indices::<A>(&indices, lines), shape)
                 });

@@ -28,6 +28,7 @@ pub(crate) use float::{Accumulator, Element};
 pub(crate) use ops::{
     divergence, entmax, gumbel,
     one_hot::{of_indices as one_hot_of_indices, one_hot, peak_indices},
+    sampled_peaks::sampled_peaks,
     sign_one_hot::sign_one_hot,
     soft_argmax::{self, STATE},
     soft_argmax_moments, soft_argmax_over, softmax, spatial_moments, top_k,

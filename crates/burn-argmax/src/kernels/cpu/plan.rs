@@ -1,6 +1,7 @@
 //! Every threshold, and the one choice of the path that lines take.
 
-use super::simd::LANES;
+/// Elements side by side in a vector.
+pub(crate) const LANES: usize = 16;
 
 /// Tensors with fewer elements than this are not worth waking another thread for.
 pub(crate) const PARALLEL: usize = 1 << 17;

@@ -2,10 +2,7 @@
 
 use std::hint::black_box;
 
-use super::{Accumulator, Element};
-
-/// Elements side by side in a vector.
-pub(crate) const LANES: usize = 16;
+use super::{Accumulator, Element, plan::LANES};
 
 /// Compiles a function once for each instruction set, and picks at run time.
 macro_rules! vectorized {

@@ -14,7 +14,8 @@ use super::{
     geometry::Axis,
     noise::Noise,
     operator::{Entry, Map, Reduction, Types, Walk},
-    window::{Peak, Window},
+    peak::Peak,
+    window::Window,
     work::{CubePlan, Grid, Place, Work, indices, spread},
 };
 

@@ -4,7 +4,8 @@
 //! (`geometry`, `work`). Two launches serve all operators: a reduction of every line and a map over
 //! its entries (`launch`), on tensors that are checked where they enter (`lines`). What is summed
 //! and mapped (`operator`) is one file each, on weights (`weights`) and their averages
-//! (`moments`), on those within windows (`window`) or with noise (`noise`), or on maxima (`peak`).
+//! (`moments`), on those within windows (`window`) or with noise (`noise`), or on maxima
+//! (`first_max`, `peak`).
 //!
 //! `cubek-reduce` cannot carry these sums: its instructions are configured at compile time, and
 //! `beta` is not known then; its accumulators hold values with `u32` coordinates and no more; and
@@ -13,6 +14,7 @@
 mod bits;
 mod divergence;
 mod entmax;
+mod first_max;
 mod geometry;
 mod kernels;
 mod launch;
@@ -21,6 +23,7 @@ mod lines;
 mod log;
 mod moments;
 mod noise;
+mod noisy;
 mod one_hot;
 mod operator;
 mod peak;
@@ -32,6 +35,8 @@ mod soft_argmax_moments;
 mod soft_argmax_over;
 mod softmax;
 mod spatial_moments;
+#[cfg(all(test, feature = "wgpu"))]
+mod tests;
 mod top_k;
 mod weights;
 mod window;
@@ -39,7 +44,7 @@ mod work;
 
 pub(crate) use divergence::{divergence, divergence_backward, divergence_slopes};
 pub(crate) use entmax::{entmax_backward, entmax_forward};
-pub(crate) use noise::noisy;
+pub(crate) use noisy::noisy;
 pub(crate) use one_hot::{first_argmax, one_hot, sign_one_hot};
 pub(crate) use sampled::{
     gumbel_softmax, gumbel_softmax_backward, sampled_argmax, sampled_one_hot,

@@ -1,21 +1,19 @@
 //! Gumbel noise, which scores are read with: no tensor holds it.
 
 use burn_core::{
-    backend::{TensorMetadata, ops::IntTensorOps},
+    backend::ops::IntTensorOps,
     tensor::{IntDType, Shape},
 };
-use burn_cubecl::{CubeBackend, cubecl, kernel::into_contiguous, ops::reshape, tensor::CubeTensor};
+use burn_cubecl::{CubeBackend, cubecl, kernel::into_contiguous, tensor::CubeTensor};
 use cubecl::prelude::*;
 
 use super::{
     bits::Kind,
-    launch::Inputs,
     lines::Lines,
     log::{log, log_near_one},
-    operator::{Entry, Map, Types, Walk},
-    peak::peaks,
+    operator::Types,
+    peak::Peak,
     philox::Philox,
-    window::Peak,
 };
 
 /// The noise that scores are read with.
@@ -86,7 +84,7 @@ pub(super) struct NoiseOfLines {
 }
 
 impl NoiseOfLines {
-    fn new(lines: &Lines, key: CubeTensor, stream: u32) -> Self {
+    pub(super) fn new(lines: &Lines, key: CubeTensor, stream: u32) -> Self {
         lines.check("key", &key, &Shape::from([4]), key.dtype);
         let hardware = lines.client.properties();
         assert!(
@@ -100,50 +98,4 @@ impl NoiseOfLines {
             stream,
         }
     }
-}
-
-impl Inputs {
-    /// With noise on scores less the maximum of their line: one more read of the scores.
-    pub(super) fn with_noise(mut self, lines: &Lines, key: CubeTensor, stream: u32) -> Self {
-        self.known = Some(peaks(lines, self.clone()));
-        self.noise = Some(NoiseOfLines::new(lines, key, stream));
-        self
-    }
-}
-
-/// The scores as they are read.
-#[derive(CubeType, CubeLaunch)]
-struct Identity {}
-
-#[cube]
-impl Map for Identity {
-    type Line<P: Types> = ();
-
-    fn line<P: Types>(
-        _op: &Self,
-        _state: &Sequence<Vector<P::K, P::N>>,
-        _upstream: &Sequence<Vector<P::A, P::N>>,
-        _walk: &Walk,
-    ) {
-    }
-
-    fn map<P: Types>(_op: &Self, _line: &mut (), entry: &Entry<P>) -> Vector<P::A, P::N> {
-        entry.x
-    }
-}
-
-/// See [`ArgmaxOps::noisy`](crate::ArgmaxOps::noisy).
-pub(crate) fn noisy(logits: CubeTensor, key: CubeTensor, stream: u32) -> CubeTensor {
-    let shape = logits.shape();
-    // Lines as long as a block of words, if that may be: it serves four places.
-    let count = shape.num_elements();
-    let width = 1 << count.trailing_zeros().min(2);
-    let logits = reshape(logits, Shape::from([count / width, width]));
-    let lines = Lines::new("noisy", "logits", &logits, 1);
-    let inputs = Inputs {
-        noise: Some(NoiseOfLines::new(&lines, key, stream)),
-        ..Inputs::of(lines.view(logits))
-    };
-    let noisy = lines.map::<Identity>(inputs, None, None, IdentityLaunch::new());
-    reshape(noisy, shape)
 }

@@ -9,10 +9,11 @@ use cubecl::prelude::*;
 
 use super::{
     bits::order_key,
+    first_max::peaks,
     launch::Inputs,
     lines::Lines,
     operator::{Entry, Map, Types, Walk},
-    peak::{INDEX, KEY, peaks},
+    peak::{INDEX, KEY},
 };
 
 /// 1 at the first maximum, 0 elsewhere.

@@ -1,123 +1,48 @@
-//! The first maximum of every line, in one read of the values.
-//!
-//! Our own reduction and not the backend's: that one is wrong on lines of more than 65,535 steps
-//! where llvmpipe, Mesa's software GPU, ends a loop early, and what it makes of ties, `-inf` and NaN
-//! depends on the device.
+//! What is known of the first maximum of a line.
 
-use burn_cubecl::{cubecl, tensor::CubeTensor};
+use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::{
-    bits::order_key,
-    kernels::fold_lanes,
-    launch::Inputs,
-    lines::Lines,
-    operator::{Counts, Entry, Finished, Reduction, Types, Walk},
+    bits::{finite_of_key, infinity},
+    operator::Types,
 };
-
-/// The largest [`order_key`] of some entries, lane by lane, and the first index that has it. A NaN
-/// is the largest of all, so the first NaN is the peak of a line that has one.
-#[derive(CubeType, Clone, Copy)]
-#[expand(derive(Clone, Copy))]
-struct Peak<K: Int, N: Size> {
-    key: Vector<K, N>,
-    index: Vector<K, N>,
-}
 
 /// Where the numbers of a peak stand.
 pub(super) const KEY: usize = 0;
 pub(super) const INDEX: usize = 1;
 pub(super) const NUMBERS: usize = 2;
 
-#[cube]
-impl<K: Int, N: Size> Peak<K, N> {
-    /// Below every entry.
-    fn none() -> Self {
-        Peak::<K, N> {
-            key: Vector::new(K::min_value()),
-            index: Vector::new(K::max_value()),
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        let ties = other.key.equal(&self.key);
-        let leads = other
-            .key
-            .greater_than(&self.key)
-            .or(ties.vec_and(other.index.less_than(&self.index)));
-        self.key = select_many(leads, other.key, self.key);
-        self.index = select_many(leads, other.index, self.index);
-    }
-
-    fn numbers(&self) -> Sequence<Vector<K, N>> {
-        let mut numbers = Sequence::<Vector<K, N>>::new();
-        numbers.push(self.key);
-        numbers.push(self.index);
-        numbers
-    }
+/// The first maximum of a line.
+#[derive(CubeType)]
+pub(super) struct Peak<P: Types> {
+    key: Vector<P::K, P::N>,
+    pub(super) index: Vector<P::K, P::N>,
+    /// Whether it is a NaN or `+inf`: such a line has no window.
+    pub(super) broken: Vector<bool, P::N>,
 }
 
-#[derive(CubeType, CubeLaunch)]
-struct FirstMax {}
-
 #[cube]
-impl Reduction for FirstMax {
-    type Lanes<P: Types> = Peak<P::K, P::N>;
-    type Sums<P: Types> = Peak<P::K, P::M>;
-
-    fn empty<P: Types>(
-        _op: &Self,
-        _known: &Sequence<Vector<P::K, P::N>>,
-        _walk: &Walk,
-    ) -> Self::Lanes<P> {
-        Peak::<P::K, P::N>::none()
-    }
-
-    fn observe<P: Types>(_op: &Self, lanes: &mut Self::Lanes<P>, entry: &Entry<P>) {
-        lanes.merge(&Peak::<P::K, P::N> {
-            key: order_key::<P::A, P::K, P::N>(entry.x),
-            index: entry.index,
-        });
-    }
-
-    fn fold<P: Types>(op: &Self, lanes: Self::Lanes<P>) -> Self::Sums<P> {
-        fold_lanes::<P, FirstMax>(op, &lanes.numbers())
-    }
-
-    fn merge<P: Types>(_op: &Self, sums: &mut Self::Sums<P>, other: &Self::Sums<P>) {
-        sums.merge(other);
-    }
-
-    fn store<P: Types>(_op: &Self, sums: &Self::Sums<P>) -> Sequence<Vector<P::K, P::M>> {
-        sums.numbers()
-    }
-
-    fn load<P: Types>(_op: &Self, numbers: &Sequence<Vector<P::K, P::M>>) -> Self::Sums<P> {
-        Peak::<P::K, P::M> {
-            key: numbers[KEY],
-            index: numbers[INDEX],
+impl<P: Types> Peak<P> {
+    /// From the numbers of a line, if there are any: else its maximum is 0, and it has no window.
+    pub(super) fn of(numbers: &Sequence<Vector<P::K, P::N>>) -> Peak<P> {
+        if comptime!(numbers.len() < NUMBERS) {
+            Peak::<P> {
+                key: Vector::new(P::K::from_int(0)),
+                index: Vector::new(P::K::from_int(0)),
+                broken: Vector::new(true),
+            }
+        } else {
+            Peak::<P> {
+                key: numbers[KEY],
+                index: numbers[INDEX],
+                broken: numbers[KEY].greater_equal(&Vector::new(infinity::<P::K>())),
+            }
         }
     }
 
-    fn finish<P: Types>(
-        _op: &Self,
-        sums: &Self::Sums<P>,
-        _known: &Sequence<Vector<P::K, P::M>>,
-    ) -> Finished<P> {
-        Finished::<P> {
-            state: sums.numbers(),
-            result: Sequence::<Vector<P::A, P::M>>::new(),
-        }
+    /// The maximum, or 0 if it is not finite.
+    pub(super) fn finite_max(&self) -> Vector<P::A, P::N> {
+        finite_of_key::<P::A, P::K, P::N>(self.key)
     }
-}
-
-/// The peak of every line: its [`order_key`] at [`KEY`] and its index at [`INDEX`].
-pub(super) fn peaks(lines: &Lines, values: Inputs) -> CubeTensor {
-    let counts = Counts {
-        sums: NUMBERS,
-        state: NUMBERS,
-        result: 0,
-    };
-    let (peaks, _) = lines.reduce::<FirstMax>(values, counts, FirstMaxLaunch::new);
-    peaks
 }

@@ -3,13 +3,7 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::{
-    bits::{finite_of_key, infinity},
-    launch::Inputs,
-    lines::Lines,
-    operator::Types,
-    peak::{INDEX, KEY, NUMBERS, peaks},
-};
+use super::{lines::Lines, operator::Types, peak::Peak};
 
 /// How windows lie in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,40 +24,6 @@ pub(super) struct Window {
     mask: InputScalar,
     #[cube(comptime)]
     space: Space,
-}
-
-/// The first maximum of a line.
-#[derive(CubeType)]
-pub(super) struct Peak<P: Types> {
-    key: Vector<P::K, P::N>,
-    index: Vector<P::K, P::N>,
-    /// Whether it is a NaN or `+inf`: such a line has no window.
-    broken: Vector<bool, P::N>,
-}
-
-#[cube]
-impl<P: Types> Peak<P> {
-    /// From the numbers of a line, if there are any: else its maximum is 0, and it has no window.
-    pub(super) fn of(numbers: &Sequence<Vector<P::K, P::N>>) -> Peak<P> {
-        if comptime!(numbers.len() < NUMBERS) {
-            Peak::<P> {
-                key: Vector::new(P::K::from_int(0)),
-                index: Vector::new(P::K::from_int(0)),
-                broken: Vector::new(true),
-            }
-        } else {
-            Peak::<P> {
-                key: numbers[KEY],
-                index: numbers[INDEX],
-                broken: numbers[KEY].greater_equal(&Vector::new(infinity::<P::K>())),
-            }
-        }
-    }
-
-    /// The maximum, or 0 if it is not finite.
-    pub(super) fn finite_max(&self) -> Vector<P::A, P::N> {
-        finite_of_key::<P::A, P::K, P::N>(self.key)
-    }
 }
 
 #[cube]
@@ -119,10 +79,10 @@ impl Window {
 /// The windows of lines.
 #[derive(Clone, Copy)]
 pub(super) struct Windows {
-    radius: usize,
-    space: Space,
-    width: usize,
-    height: usize,
+    pub(super) radius: usize,
+    pub(super) space: Space,
+    pub(super) width: usize,
+    pub(super) height: usize,
 }
 
 impl Windows {
@@ -134,41 +94,5 @@ impl Windows {
         // A line has at most 2^30 entries.
         let radius = radius.min(1 << 30) as i32;
         WindowLaunch::new(radius, width as i32, height as i32, lines.mask(), space)
-    }
-}
-
-impl Inputs {
-    /// With the windows of lines, if these have a radius: one more read of the scores.
-    pub(super) fn within(self, lines: &Lines, radius: Option<usize>) -> Self {
-        self.with_windows(lines, radius, Space::Line, [1, 1])
-    }
-
-    /// With those of maps of a `[width, height]`.
-    pub(super) fn within_maps(
-        self,
-        lines: &Lines,
-        radius: Option<usize>,
-        sizes: [usize; 2],
-    ) -> Self {
-        self.with_windows(lines, radius, Space::Map, sizes)
-    }
-
-    fn with_windows(
-        mut self,
-        lines: &Lines,
-        radius: Option<usize>,
-        space: Space,
-        [width, height]: [usize; 2],
-    ) -> Self {
-        if let Some(radius) = radius {
-            self.known = Some(peaks(lines, self.clone()));
-            self.windows = Some(Windows {
-                radius,
-                space,
-                width,
-                height,
-            });
-        }
-        self
     }
 }

@@ -7,7 +7,8 @@ use std::f64::consts::LOG2_E;
 use crate::kernels::cpu::{
     Accumulator, Lines,
     log::log_near_one,
-    simd::{LANES, larger, smaller},
+    plan::LANES,
+    simd::{larger, smaller},
     traverse::{self, ThresholdOp},
 };
 

@@ -1,68 +1,20 @@
-//! Gumbel noise, and the peaks of scores that it is added to.
-
-use std::borrow::Cow;
+//! Gumbel noise.
 
 use multiversion::target::target_cfg_f;
 
 use crate::{
     kernels::cpu::{
-        Accumulator, Lines,
+        Accumulator,
         log::{log, log_near_one},
-        plan::TASK,
+        plan::{LANES, TASK},
         share::{filled, share},
-        simd::{LANES, specialized, vectorized},
-        traverse::{AsTheyAre, Scores, peak_indices},
+        simd::{specialized, vectorized},
     },
     philox::Philox,
 };
 
 /// Elements whose words are computed together: four a block, lanes across blocks.
 const GROUP: usize = 4 * LANES;
-
-/// Scores less the maximum of their line, and the noise of their places: noise that is added to large scores
-/// would be rounded away.
-#[derive(Clone, Copy)]
-struct Noisy<'a, A> {
-    lines: Lines,
-    /// 0 where it is not finite.
-    maxima: &'a [A],
-    words: Philox,
-}
-
-impl<A: Accumulator> Scores<A> for Noisy<'_, A> {
-    fn read(self, values: &[A], place: usize) -> Cow<'_, [A]> {
-        let mut noisy = values.to_vec();
-        less_maxima(&mut noisy, place, self.lines, self.maxima);
-        add_noise(&mut noisy, place, self.words);
-        Cow::Owned(noisy)
-    }
-}
-
-/// Takes the maximum of its line off each of the values that begin at a place of a tensor.
-fn less_maxima<A: Accumulator>(values: &mut [A], place: usize, lines: Lines, maxima: &[A]) {
-    let Lines { n, inner, .. } = lines;
-    let (mut place, mut values) = (place, values);
-    while !values.is_empty() {
-        // Up to the end of a row, or of a row of columns.
-        let left = if inner == 1 {
-            n - place % n
-        } else {
-            inner - place % inner
-        };
-        let (part, rest) = values.split_at_mut(left.min(values.len()));
-        if inner == 1 {
-            let max = maxima[place / n];
-            part.iter_mut().for_each(|value| *value = value.sub(max));
-        } else {
-            let column = place / lines.table() * inner + place % inner;
-            for (value, max) in part.iter_mut().zip(&maxima[column..]) {
-                *value = value.sub(*max);
-            }
-        }
-        place += part.len();
-        values = rest;
-    }
-}
 
 /// Scores with their noise.
 pub(crate) fn noisy<A: Accumulator>(values: &[A], words: Philox) -> Vec<A> {
@@ -78,34 +30,8 @@ pub(crate) fn noisy<A: Accumulator>(values: &[A], words: Philox) -> Vec<A> {
     unsafe { filled(values.len(), fill) }
 }
 
-/// The index of the first maximum of every line of scores with their noise.
-pub(crate) fn noisy_peaks<A: Accumulator>(values: &[A], lines: Lines, words: Philox) -> Vec<usize> {
-    let Lines { inner, .. } = lines;
-    let peaks = peak_indices(values, lines, AsTheyAre)
-        .into_iter()
-        .enumerate();
-    let maxima = peaks.map(|(line, index)| {
-        let max = values[line / inner * lines.table() + index * inner + line % inner];
-        if max.sub(max) == A::ZERO {
-            max
-        } else {
-            A::ZERO
-        }
-    });
-    let maxima = &maxima.collect::<Vec<_>>();
-    peak_indices(
-        values,
-        lines,
-        Noisy {
-            lines,
-            maxima,
-            words,
-        },
-    )
-}
-
 vectorized! {
-    fn add_noise<A: Accumulator>(values: &mut [A], place: usize, words: Philox) {
+    pub(super) fn add_noise<A: Accumulator>(values: &mut [A], place: usize, words: Philox) {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
         specialized!(fma, add_to_each::<A>(values, place, words));
     }
@@ -147,7 +73,7 @@ fn gumbels<A: Accumulator, const FMA: bool>(words: [[u32; LANES]; 4]) -> [A; GRO
 
 /// `-ln(-ln(1 - u))` with `u = (word + 1/2) / 2^32`.
 #[inline(always)]
-fn gumbel<A: Accumulator, const FMA: bool>(word: u32) -> A {
+pub(super) fn gumbel<A: Accumulator, const FMA: bool>(word: u32) -> A {
     // The distance from the nearer of 0 and 1: there is a float for each that is small.
     let is_low = word < 1 << 31;
     let nearer = if is_low { word } else { !word };

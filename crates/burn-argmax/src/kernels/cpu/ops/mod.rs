@@ -8,6 +8,7 @@ mod flat;
 mod given;
 pub(crate) mod gumbel;
 pub(crate) mod one_hot;
+pub(crate) mod sampled_peaks;
 pub(crate) mod sign_one_hot;
 pub(crate) mod soft_argmax;
 pub(crate) mod soft_argmax_moments;

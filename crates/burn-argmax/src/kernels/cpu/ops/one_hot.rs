@@ -4,9 +4,9 @@ use std::mem::MaybeUninit;
 
 use crate::kernels::cpu::{
     Element, Lines, check_length,
-    plan::Path,
+    plan::{LANES, Path},
     share::{share, zeroed},
-    simd::{LANES, vectorized},
+    simd::vectorized,
     traverse::{
         self, AsTheyAre, ColumnPeaks, fill_columns, long_peaks, row_peak, short_row_indices,
     },

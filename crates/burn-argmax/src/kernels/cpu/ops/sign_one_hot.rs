@@ -4,9 +4,9 @@ use std::mem::MaybeUninit;
 
 use crate::kernels::cpu::{
     Accumulator, Element, Lines, check_length,
-    plan::Path,
+    plan::{LANES, Path},
     share::{filled, share},
-    simd::{LANES, vectorized},
+    simd::vectorized,
     traverse::{
         AsTheyAre, ColumnPeaks, Part, Transposer, fill_columns, long_peaks, nan_or_peak_transposed,
         parts, row_peak,

@@ -6,7 +6,7 @@ use crate::{
     Weighting,
     kernels::cpu::{
         Accumulator, Element, Lines,
-        simd::LANES,
+        plan::LANES,
         traverse::{self, FACTORS, LineOp, LineState, Partial, Partials},
     },
 };

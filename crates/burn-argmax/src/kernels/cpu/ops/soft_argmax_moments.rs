@@ -9,7 +9,7 @@ use crate::{
     Weighting,
     kernels::cpu::{
         Accumulator, Element, Lines, check_length,
-        simd::LANES,
+        plan::LANES,
         traverse::{self, FACTORS, LineOp, LineState, Partial, Partials},
     },
 };

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Element, Lines,
-    simd::LANES,
+    plan::LANES,
     traverse::{self, FACTORS, LineOp, LineState, Partial, Partials},
 };
 

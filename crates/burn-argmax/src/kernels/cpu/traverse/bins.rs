@@ -10,8 +10,8 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Lines,
-    plan::AHEAD,
-    simd::{LANES, filled_up, prefetch, widened},
+    plan::{AHEAD, LANES},
+    simd::{filled_up, prefetch, widened},
 };
 
 /// The coordinates of all lines.

@@ -2,8 +2,8 @@
 
 use crate::kernels::cpu::{
     Accumulator, Element,
-    plan::AHEAD,
-    simd::{LANES, filled_up, fold, larger, prefetch, raise, smaller, widened},
+    plan::{AHEAD, LANES},
+    simd::{filled_up, fold, larger, prefetch, raise, smaller, widened},
 };
 
 /// Beyond every place of a block: a block is no longer than this.

@@ -3,8 +3,8 @@
 use super::{LineOp, Partials, finite_max, line_op::at};
 use crate::kernels::cpu::{
     Accumulator,
-    plan::REDUCED_ROWS,
-    simd::{LANES, raise},
+    plan::{LANES, REDUCED_ROWS},
+    simd::raise,
 };
 
 /// The sums of a block of elements of neighboring columns, about their maxima so far.

@@ -7,9 +7,9 @@ use multiversion::target::target_cfg_f;
 use super::{LineOp, Partial, Partials, column_block::BlockSums, coordinate::ColumnCoordinate};
 use crate::kernels::cpu::{
     Accumulator, Element, Lines,
-    plan::{COLUMN_BLOCK, COLUMN_PIECE, Path, REDUCED_ROWS, TILE, TILE_AHEAD},
+    plan::{COLUMN_BLOCK, COLUMN_PIECE, LANES, Path, REDUCED_ROWS, TILE, TILE_AHEAD},
     share::share,
-    simd::{LANES, filled_up, prefetch, specialized, vectorized, widened},
+    simd::{filled_up, prefetch, specialized, vectorized, widened},
 };
 
 /// The result of every line, in the order of the reduced tensor, and if it is kept the state, whose

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Element,
-    plan::AHEAD,
-    simd::{LANES, larger, prefetch, raise, smaller, widened},
+    plan::{AHEAD, LANES},
+    simd::{larger, prefetch, raise, smaller, widened},
 };
 
 /// Lanes of a line that are left when the lines are transposed to fold these.

@@ -1,9 +1,6 @@
 //! What an operator over lines says, and what the traversals keep of a line for it.
 
-use crate::kernels::cpu::{
-    Accumulator, Element,
-    simd::{LANES, fold},
-};
+use crate::kernels::cpu::{Accumulator, Element, plan::LANES, simd::fold};
 
 /// An operator that takes `SUMS` sums over a line, keeps `STATE` numbers of it, and maps these over
 /// the line again.

@@ -3,19 +3,19 @@
 use multiversion::target::target_cfg_f;
 
 use super::{
-    LineOp, LineState, Slot, Source,
+    Here, LineOp, LineState, Slot, Source,
     coordinate::Index,
     map_columns::map_columns,
-    map_rows::{Here, IndexDistances, map_piece, map_row},
+    map_rows::{IndexDistances, map_piece, map_row},
     narrow_columns::state_of_rows,
     pieces::{Part, parts},
     transposed_rows::{Transposer, index_of, map_transposed},
 };
 use crate::kernels::cpu::{
     Element, Lines, check_length,
-    plan::Path,
+    plan::{LANES, Path},
     share::{filled, share},
-    simd::{LANES, specialized, vectorized},
+    simd::{specialized, vectorized},
 };
 
 /// The map of values, from the state of their lines and the upstream gradient.

@@ -7,9 +7,9 @@ use multiversion::target::target_cfg_f;
 use super::{LaneStates, LineOp, Slot, Source, coordinate::Index};
 use crate::kernels::cpu::{
     Accumulator, Element, Lines,
-    plan::{AHEAD, EXACT_INDICES, MAPPED_ROWS, TASK, TASK_ROWS},
+    plan::{AHEAD, EXACT_INDICES, LANES, MAPPED_ROWS, TASK, TASK_ROWS},
     share::share,
-    simd::{LANES, filled_up, specialized, vectorized, widened},
+    simd::{filled_up, specialized, vectorized, widened},
 };
 
 /// A coordinate of the elements that are mapped to slots.

@@ -3,12 +3,12 @@
 use multiversion::target::target_cfg_f;
 
 use super::{
-    LineOp, LineState, Partial, Slot, Source,
+    Here, LineOp, LineState, Partial, Slot, Source,
     bins::{BinDistances, Bins, BlockBins},
     columns::reduce_columns,
     coordinate::Values,
     map_columns::map_columns,
-    map_rows::{Here, map_piece},
+    map_rows::map_piece,
     narrow_columns::{state_of_columns, state_of_rows},
     pieces::{Part, parts, pieces, reduce_pieces},
     reduce::reduce_each,

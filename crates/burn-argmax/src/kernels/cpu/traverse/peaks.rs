@@ -1,6 +1,6 @@
 //! The peak of every line: its first NaN, else its first maximum, and the index of that.
 
-use std::{borrow::Cow, mem::MaybeUninit};
+use std::borrow::Cow;
 
 use super::{
     block::nan_or_peak_of,
@@ -9,9 +9,9 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Element, Lines,
-    plan::{PEAK_ROWS_AHEAD, Path, TASK, TILE},
-    share::{filled, share},
-    simd::{LANES, prefetch, vectorized},
+    plan::{LANES, PEAK_ROWS_AHEAD, Path, TILE},
+    share::share,
+    simd::{prefetch, vectorized},
 };
 
 /// What is compared, for each value of a tensor.
@@ -188,33 +188,4 @@ vectorized! {
             *at = if larger { index } else { *at };
         }
     }
-}
-
-/// A tensor of the input's shape, filled one index of every line of one `outer` at a time.
-///
-/// # Safety
-///
-/// `fill` writes every element of what it is given.
-pub(crate) unsafe fn fill_columns<T: Element>(
-    values: &[T],
-    lines: Lines,
-    fill: impl Fn(&mut [MaybeUninit<T>], &[T], usize, usize) + Sync,
-) -> Vec<T> {
-    let Lines { n, inner, .. } = lines;
-    let rows = TASK.div_ceil(inner);
-    let map = |out: &mut [MaybeUninit<T>]| {
-        let tasks = out
-            .chunks_mut(rows * inner)
-            .zip(values.chunks(rows * inner))
-            .enumerate();
-        share(tasks, values.len(), |(task, (out, values))| {
-            let filled = out.chunks_exact_mut(inner).zip(values.chunks_exact(inner));
-            for (index, (out, values)) in filled.enumerate() {
-                let position = task * rows + index;
-                fill(out, values, position / n, position % n);
-            }
-        });
-    };
-    // SAFETY: the tasks are all rows of all lines, and the caller answers for what is in them.
-    unsafe { filled(values.len(), map) }
 }

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::kernels::cpu::{
     Element, Lines, check_length,
-    plan::{GROUPED, Path, SHORT},
+    plan::{GROUPED, LANES, Path, SHORT},
     share::share,
-    simd::{LANES, specialized, vectorized},
+    simd::{specialized, vectorized},
 };
 
 /// The result of every line, and if it is kept the state, along the reduced dimension.

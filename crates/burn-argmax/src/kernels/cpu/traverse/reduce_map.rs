@@ -15,9 +15,9 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Element, Lines, check_length,
-    plan::{Path, SHORT},
+    plan::{LANES, Path, SHORT},
     share::share,
-    simd::{LANES, specialized, vectorized},
+    simd::{specialized, vectorized},
 };
 
 /// Reduces every line of `values` over the coordinates in `grad`, and maps it to the place of these.

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Element,
-    plan::{AHEAD, BLOCK},
-    simd::{LANES, prefetch, raise, specialized, total, vectorized, widened},
+    plan::{AHEAD, BLOCK, LANES},
+    simd::{prefetch, raise, specialized, total, vectorized, widened},
 };
 
 vectorized! {

@@ -4,8 +4,8 @@
 use super::{LaneStates, LineOp, Partials, Slot, finite_max};
 use crate::kernels::cpu::{
     Accumulator, Element,
-    plan::{AHEAD, SHORT},
-    simd::{LANES, prefetch, raise},
+    plan::{AHEAD, LANES, SHORT},
+    simd::{prefetch, raise},
 };
 
 /// Elements of a line that are moved together.

@@ -12,9 +12,8 @@ use super::{
 };
 use crate::kernels::cpu::{
     Accumulator, Element, Lines, check_length,
-    plan::{EXACT_INDICES, Path, TASK, TASK_ROWS},
+    plan::{EXACT_INDICES, LANES, Path, TASK, TASK_ROWS},
     share::{filled, share},
-    simd::LANES,
 };
 
 /// The places of a line that are within `radius` of its peak.

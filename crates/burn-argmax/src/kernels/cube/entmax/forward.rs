@@ -5,11 +5,12 @@ use cubecl::prelude::*;
 
 use super::{
     super::{
+        first_max::peaks,
         kernels::fold_lanes,
         launch::Inputs,
         lines::Lines,
         operator::{Counts, Entry, Finished, Map, Reduction, Types, Walk},
-        peak::{KEY, peaks},
+        peak::KEY,
     },
     roots::{GRAIN, Level, Roots, STATE},
 };

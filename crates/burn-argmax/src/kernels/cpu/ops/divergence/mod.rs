@@ -9,9 +9,9 @@ use super::spatial_moments::Extent;
 use crate::{
     kernels::cpu::{
         Accumulator, Element, check_length,
-        plan::{AHEAD, BLOCK, TASK},
+        plan::{AHEAD, BLOCK, LANES, TASK},
         share::share,
-        simd::{LANES, prefetch, specialized, total, vectorized, widened},
+        simd::{prefetch, specialized, total, vectorized, widened},
     },
     losses::Divergence,
 };

@@ -6,18 +6,18 @@ use multiversion::target::target_cfg_f;
 
 use super::{
     super::weights::{Weights, weighted},
-    AXES, Extent, PAIRS, Window, rows,
+    extent::{Extent, PAIRS, Window, rows},
 };
 use crate::{
     Weighting,
     kernels::cpu::{
         Accumulator, Element, check_length,
-        plan::{AHEAD, TASK},
+        plan::{AHEAD, LANES, TASK},
         share::{filled, share},
-        simd::{LANES, specialized, vectorized},
+        simd::{specialized, vectorized},
         traverse::{Coordinate, Here, Index, Slot, Source, finite_peak},
     },
-    ops::{spatial_moments_len, spatial_state_len},
+    ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len},
 };
 
 /// What the gradient of one map takes from its state and its upstream gradient.

@@ -4,21 +4,21 @@ use multiversion::target::target_cfg_f;
 
 use super::{
     super::weights::{Weights, weighted},
-    AXES, Extent, PAIRS, Window, rows,
+    extent::{Extent, PAIRS, Window, rows},
 };
 use crate::{
     Weighting,
     kernels::cpu::{
         Accumulator, Element,
-        plan::{AHEAD, BLOCK, COLUMN_BLOCK, Path},
+        plan::{AHEAD, BLOCK, COLUMN_BLOCK, LANES, Path},
         share::share,
-        simd::{LANES, filled_up, prefetch, specialized, total, vectorized, widened},
+        simd::{filled_up, prefetch, specialized, total, vectorized, widened},
         traverse::{
             AsTheyAre, Block, Coordinate, Index, finite_max, peak_indices, peak_of, pieces,
             reduce_pieces, row_peak,
         },
     },
-    ops::{spatial_moments_len, spatial_state_len},
+    ops::{SPATIAL_AXES as AXES, spatial_moments_len, spatial_state_len},
 };
 
 /// The softmax sums of a part of a map, about the position of its maximum.

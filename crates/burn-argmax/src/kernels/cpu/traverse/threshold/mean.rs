@@ -3,10 +3,10 @@
 use std::hint::black_box;
 
 use super::{
-    threshold::{LaneStates, in_two},
-    threshold_op::{ThresholdOp, any, below, least_of, within_reach},
+    op::{ThresholdOp, any, below, least_of, within_reach},
+    state::{LaneStates, in_two},
 };
-use crate::kernels::cpu::{Accumulator, simd::LANES};
+use crate::kernels::cpu::{Accumulator, plan::LANES};
 
 /// Numbers of the mean of a line: the mean in two parts, what comes to its maximum, and how far the mean is from
 /// that. All are NaN in a line that has no weights, unless nothing comes from upstream.

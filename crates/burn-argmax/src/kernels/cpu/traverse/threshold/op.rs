@@ -1,9 +1,6 @@
 //! How weights grow above a threshold, and which scores are near enough to the maximum to have one.
 
-use crate::kernels::cpu::{
-    Accumulator,
-    simd::{LANES, larger},
-};
+use crate::kernels::cpu::{Accumulator, plan::LANES, simd::larger};
 
 /// How weights grow above the threshold.
 pub(crate) trait ThresholdOp<A: Accumulator>: Copy + Sync {

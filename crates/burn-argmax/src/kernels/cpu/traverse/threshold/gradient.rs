@@ -4,17 +4,19 @@
 use multiversion::target::target_cfg_f;
 
 use super::{
-    block::Block,
-    narrow_columns::{state_of_columns, state_of_rows},
-    threshold::{LaneStates, State, THRESHOLD_STATE, lane_states, lanes},
-    threshold_mean::{MEAN, Sums, slopes_of, upstream_of_peak},
-    threshold_op::ThresholdOp,
+    super::{
+        block::Block,
+        narrow_columns::{state_of_columns, state_of_rows},
+    },
+    mean::{MEAN, Sums, slopes_of, upstream_of_peak},
+    op::ThresholdOp,
+    state::{LaneStates, State, THRESHOLD_STATE, lane_states, lanes},
 };
 use crate::kernels::cpu::{
     Accumulator, Lines, check_length,
-    plan::{TASK, TASK_ROWS, THRESHOLD_TILE},
+    plan::{LANES, TASK, TASK_ROWS, THRESHOLD_TILE},
     share::share,
-    simd::{LANES, filled_up, fold, specialized, vectorized},
+    simd::{filled_up, fold, specialized, vectorized},
 };
 
 /// `rate * slope * (grad - mean)` of every line in the place of `grad`, with the mean under the slopes.

@@ -2,13 +2,16 @@
 
 use multiversion::target::target_cfg_f;
 
-use super::block::mark_nan;
-use super::threshold::{State, THRESHOLD_STATE, in_two, weigh_live};
-use super::threshold_op::{ThresholdOp, least_score, within_reach};
+use super::{
+    super::block::mark_nan,
+    live::weigh_live,
+    op::{ThresholdOp, least_score, within_reach},
+    state::{State, THRESHOLD_STATE, in_two},
+};
 use crate::kernels::cpu::{
     Accumulator,
-    plan::{THRESHOLD_BLOCK, THRESHOLD_STEPS},
-    simd::{LANES, filled_up, raise, specialized, vectorized},
+    plan::{LANES, THRESHOLD_BLOCK, THRESHOLD_STEPS},
+    simd::{filled_up, raise, specialized, vectorized},
 };
 
 vectorized! {
