@@ -7,7 +7,7 @@ use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use plotters::{
     coord::Shift,
     prelude::*,
-    style::full_palette::{BLUE_700, ORANGE_800},
+    style::full_palette::{BLUE_200, BLUE_700, ORANGE_800},
 };
 
 use crate::{
@@ -24,7 +24,7 @@ pub const IMAGES: usize = COLUMNS * ROWS;
 const SIDE: u32 = 280;
 const HEADING: u32 = 36;
 const CURVES: u32 = 260;
-/// A point that is less certain is not drawn.
+/// A point that is less certain is pale, and no edge leads to it.
 const CONFIDENCE: f64 = 0.5;
 
 /// An image and what was found in it.
@@ -108,8 +108,13 @@ impl Shown<'_> {
         let truth = self.truth.iter().flatten();
         let truth = truth.map(|&[x, y]| Circle::new((x, y), 7, ORANGE_800.stroke_width(2)));
         chart.draw_series(truth)?;
-        let found = (0..self.found.len()).filter_map(sure);
-        chart.draw_series(found.map(|at| Cross::new(at, 4, BLUE_700.stroke_width(2))))?;
+        let crosses = self.found.iter().map(|found| {
+            let [x, y] = found.at;
+            let is_sure = found.confidence >= CONFIDENCE;
+            let color = if is_sure { BLUE_700 } else { BLUE_200 };
+            Cross::new((x, y), 4, color.stroke_width(2))
+        });
+        chart.draw_series(crosses)?;
 
         let (x, y) = chart.plotting_area().get_pixel_range();
         let mut image = String::new();

@@ -79,7 +79,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
                 let images = test.iter().zip(&found).take(plot::IMAGES);
                 let plot = Plot {
                     title: format!(
-                        "seed {seed}, {}: annotated points (circles) and found (crosses)",
+                        "seed {seed}, {}: annotated points (circles) and found (crosses, pale where uncertain)",
                         method.name()
                     ),
                     skeleton: &data.skeleton,

@@ -35,7 +35,7 @@ mod soft_argmax_moments;
 mod soft_argmax_over;
 mod softmax;
 mod spatial_moments;
-#[cfg(all(test, feature = "wgpu"))]
+#[cfg(all(test, any(feature = "wgpu", feature = "vulkan")))]
 mod tests;
 mod top_k;
 mod weights;

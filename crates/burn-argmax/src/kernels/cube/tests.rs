@@ -95,3 +95,13 @@ fn vectors_are_as_narrow_as_the_handles_are_misaligned() {
         assert!(lines.layout.vector_size <= widest, "{offset}");
     }
 }
+
+/// Burn's feature `vulkan` is there for SPIR-V: a device that lacks what that needs gets WGSL without a word.
+#[cfg(feature = "vulkan")]
+#[test]
+fn vulkan_takes_spirv() {
+    use burn_cubecl::cubecl::wgpu::WgpuDeviceKind;
+
+    let device = CubeDevice::vulkan(WgpuDeviceKind::default()).expect("a Vulkan device");
+    assert_eq!(device.client().name(), "wgpu<spirv>");
+}
