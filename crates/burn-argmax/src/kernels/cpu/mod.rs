@@ -8,8 +8,8 @@
 //!   gradient of an element is. They know vectors of values, and of their line the maximum and how
 //!   far the values are from its place.
 //! * `traverse` walks the lines, and knows memory, maxima, tails and tasks.
-//! * `plan` has every threshold and the choice of the path.
-//! * `share` says how threads share work, `simd` what a vector is, `float` what numbers are, `exp`
+//! * `plan` has the width of vectors, every threshold and the choice of the path.
+//! * `share` says how threads share work, `simd` what is done with vectors, `float` what numbers are, `exp`
 //!   how weights are computed.
 //!
 //! The arithmetic is safe code in a form that the compiler turns into vectors: fixed arrays of lanes,

@@ -1,4 +1,4 @@
-//! Every threshold, and the one choice of the path that lines take.
+//! How wide vectors are, every threshold, and the one choice of the path that lines take.
 
 /// Elements side by side in a vector.
 pub(crate) const LANES: usize = 16;

@@ -67,6 +67,13 @@ pub(crate) fn smaller<A: Accumulator>(a: A, b: A) -> A {
     if b < a { b } else { a }
 }
 
+/// Whether one of the lanes is true. A search, which ends at the first, would be made one lane at a time.
+#[inline(always)]
+pub(crate) fn any(lanes: [bool; LANES]) -> bool {
+    let lanes = lanes.map(u32::from);
+    lanes.iter().fold(0, |any, lane| any | lane) != 0
+}
+
 /// Combines lanes by halves: a chain of as many steps as there are lanes would cost a short row
 /// more than its elements.
 #[inline(always)]

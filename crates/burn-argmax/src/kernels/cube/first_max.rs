@@ -1,4 +1,5 @@
-//! The first maximum of every line, in one read of the values.
+//! The first maximum of every line, in one read of the values, and what scores are read with that needs it: windows
+//! and noise.
 //!
 //! Our own reduction and not the backend's: that one is wrong on lines of more than 65,535 steps
 //! where llvmpipe, Mesa's software GPU, ends a loop early, and what it makes of ties, `-inf` and NaN

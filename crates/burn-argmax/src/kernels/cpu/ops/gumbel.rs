@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Elements whose words are computed together: four a block, lanes across blocks.
-const GROUP: usize = 4 * LANES;
+pub(super) const GROUP: usize = 4 * LANES;
 
 /// Scores with their noise.
 pub(crate) fn noisy<A: Accumulator>(values: &[A], words: Philox) -> Vec<A> {

@@ -1,18 +1,19 @@
 //! The peaks of scores with Gumbel noise: draws from the softmax.
 //!
-//! Where rows are contiguous, the logarithms of the noise are computed for few scores: the largest so far bounds
-//! what a random word has to be for its score to exceed it.
+//! Where rows are contiguous and no shorter than a vector, the logarithms of the noise are computed for those vectors
+//! alone that may exceed the largest noisy score of the row so far: of 1,024 scores of a kind for one in twelve, of 64
+//! for half.
 
 use std::{borrow::Cow, hint::black_box};
 
 use multiversion::target::target_cfg_f;
 
-use super::gumbel::{add_noise, gumbel};
+use super::gumbel::{GROUP, add_noise, gumbel};
 use crate::{
     kernels::cpu::{
         Accumulator, Lines,
-        plan::LANES,
-        simd::{filled_up, fold, larger, raise, specialized, vectorized},
+        plan::{LANES, Path},
+        simd::{any, filled_up, fold, larger, raise, specialized, vectorized},
         traverse::{AsTheyAre, Scores, peak_indices},
     },
     philox::Philox,
@@ -26,7 +27,7 @@ pub(crate) fn sampled_peaks<A: Accumulator>(
 ) -> Vec<usize> {
     let Lines { n, inner, .. } = lines;
     let in_rows = inner == 1 && n >= LANES;
-    if in_rows && n <= lines.piece() {
+    if in_rows && lines.path() == Path::Rows {
         return peak_indices(
             values,
             lines,
@@ -113,12 +114,13 @@ fn less_maxima<A: Accumulator>(values: &mut [A], place: usize, lines: Lines, max
     }
 }
 
-/// The same of rows or of pieces of them, but for scores that are no peak whatever their noise: they are masked.
+/// Scores less the maximum of their row with the noise of their places, where a vector may have the peak of what is
+/// read of the row; in the other vectors, masks.
 #[derive(Clone, Copy)]
 struct Contenders<'a, A> {
     n: usize,
     words: Philox,
-    /// Of rows that are read in pieces.
+    /// Of rows that are read in pieces; else each is found where the row is read.
     maxima: Option<&'a [A]>,
 }
 
@@ -142,13 +144,12 @@ vectorized! {
     /// The words of `count` places from one on.
     fn words_from(sequence: Philox, place: usize, count: usize) -> Vec<u32> {
         let skipped = place % 4;
-        let mut words = vec![0; (skipped + count).next_multiple_of(4 * LANES)];
+        let mut words = vec![0; (skipped + count).next_multiple_of(GROUP)];
         let mut block = (place / 4) as u64;
-        for group in words.as_chunks_mut::<{ 4 * LANES }>().0 {
-            let of_blocks = sequence.blocks::<LANES>(block);
-            for (word, of_blocks) in of_blocks.iter().enumerate() {
+        for group in words.as_chunks_mut::<GROUP>().0 {
+            for (index, words) in sequence.blocks::<LANES>(block).iter().enumerate() {
                 for lane in 0..LANES {
-                    group[4 * lane + word] = of_blocks[lane];
+                    group[4 * lane + index] = words[lane];
                 }
             }
             block += LANES as u64;
@@ -172,7 +173,7 @@ vectorized! {
 }
 
 vectorized! {
-    /// Takes the maximum off the scores of a row, and adds the noise of its words to the contenders.
+    /// Takes the maximum off the scores of a row or of a piece of one, and adds the noise of its words, or masks.
     fn keep_contenders<A: Accumulator>(scores: &mut [A], words: &[u32], max: A) {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
         specialized!(fma, keep_each::<A>(scores, words, max));
@@ -206,6 +207,7 @@ fn contend<A: Accumulator, const FMA: bool>(
     for score in &mut scores {
         *score = score.sub(max);
     }
+    // Not seen through: the compiler would compute the noise of all, and then choose.
     if !black_box(may_exceed(&scores, words, *best)) {
         return [A::NEG_INFINITY; LANES];
     }
@@ -222,31 +224,36 @@ fn contend<A: Accumulator, const FMA: bool>(
 /// more than `ln u`.
 #[inline(always)]
 fn may_exceed<A: Accumulator>(scores: &[A; LANES], words: &[u32; LANES], best: A) -> bool {
-    /// More than what rounding makes of the noise, of the difference and of the bound.
+    /// More than what rounding makes of the noise, of the difference and of the bound. It makes nothing of the sum of
+    /// score and noise that is not above the best already, which is a rounded number too.
     const SLACK: f32 = 1e-4;
 
-    // And more than what it made of a best that is large.
-    let size = larger(best, A::ZERO.sub(best)).to_f64() as f32;
-    let slack = SLACK + 4.0 * f32::EPSILON * size;
-    let mut exceeds = [0; LANES];
+    let mut may_exceed = [false; LANES];
     for lane in 0..LANES {
-        let difference = scores[lane].sub(best).to_f64() as f32 + slack;
-        let exceeded = below_log2(words[lane]);
-        // Also where the difference is NaN.
-        exceeds[lane] = u32::from(!(difference * core::f32::consts::LOG2_E <= exceeded));
+        let log2 = (scores[lane].sub(best).to_f64() as f32 + SLACK) * core::f32::consts::LOG2_E;
+        // Also where it is NaN.
+        may_exceed[lane] = is_more_or_nan(log2, log2_bound(words[lane]));
     }
-    exceeds.iter().fold(0, |any, lane| any | lane) != 0
+    any(may_exceed)
 }
 
-/// At most `log2((word + 1/2) / 2^32)`, and not much less unless the word is small: straight lines between the powers
-/// of two, which the bits of a float are.
 #[inline(always)]
-fn below_log2(word: u32) -> f32 {
-    const DIGITS: u32 = f32::MANTISSA_DIGITS - 1;
+#[expect(clippy::neg_cmp_op_on_partial_ord, reason = "a NaN is not at most")]
+fn is_more_or_nan(value: f32, bound: f32) -> bool {
+    !(value <= bound)
+}
 
+/// But for rounding at most `log2((word + 1/2) / 2^32)`, and not much less unless the word is small: straight lines
+/// between the powers of two, which the bits of a float are.
+#[inline(always)]
+fn log2_bound(word: u32) -> f32 {
+    const DIGITS: u32 = f32::MANTISSA_DIGITS - 1;
+    const BIAS: f32 = (f32::MAX_EXP - 1) as f32;
+
+    // Half of it, as a signed number: for an unsigned one there may be no instruction.
     let half = (word >> 1).cast_signed() as f32;
     let bits = half.to_bits().cast_signed() as f32;
-    bits * (1.0 / (1 << DIGITS) as f32) - (127.0 + 31.0)
+    bits * (1.0 / (1 << DIGITS) as f32) - BIAS - 31.0
 }
 
 #[cfg(test)]
@@ -259,7 +266,7 @@ mod tests {
         let all = (0..1_000_000u32).map(|i| i.wrapping_mul(0x9e37_79b9));
         for word in few.chain(all) {
             let exact = ((f64::from(word) + 0.5) / 4_294_967_296.0).log2();
-            let bound = f64::from(below_log2(word));
+            let bound = f64::from(log2_bound(word));
             assert!(bound <= exact + 2e-5, "{word}");
             assert!(
                 word < 2 || bound >= exact - 0.087 - 3.0 / f64::from(word),
@@ -268,52 +275,104 @@ mod tests {
         }
     }
 
-    /// What is masked is no peak: the same scores as where all have their noise.
+    /// The index of the first maximum, or NaN, of a row with all of its noise.
+    fn peak<A: Accumulator>(row: &[A], place: usize, words: Philox) -> usize {
+        let max = row
+            .iter()
+            .copied()
+            .filter(|x| !x.is_nan())
+            .fold(A::NEG_INFINITY, larger);
+        let max = if max.sub(max) == A::ZERO {
+            max
+        } else {
+            A::ZERO
+        };
+        let mut noisy: Vec<A> = row.iter().map(|score| score.sub(max)).collect();
+        add_noise(&mut noisy, place, words);
+        let mut best = 0;
+        for (index, score) in noisy.iter().enumerate() {
+            if score.is_nan() {
+                return index;
+            }
+            best = if *score > noisy[best] { index } else { best };
+        }
+        best
+    }
+
+    fn peaks_of_all_scores<A: Accumulator>(of: impl Fn(usize, Philox) -> A) {
+        // Rows of one vector, of vectors and a tail, that begin at any place in a block, and in pieces.
+        for (rows, n) in [
+            (999, 16),
+            (3000, 17),
+            (200, 101),
+            (37, 1000),
+            (3, 65_536),
+            (3, 65_539),
+        ] {
+            let lines = Lines {
+                outer: rows,
+                n,
+                inner: 1,
+            };
+            for seed in 0..3 {
+                let words = Philox::new([seed, 6, 7, 8], 0);
+                let values: Vec<A> = (0..rows * n).map(|place| of(place, words)).collect();
+                let found = sampled_peaks(&values, lines, words);
+                for (row, (values, found)) in values.chunks(n).zip(found).enumerate() {
+                    assert_eq!(
+                        found,
+                        peak(values, row * n, words),
+                        "row {row} of {n}, seed {seed}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// What is masked is no peak: the same index as where all have their noise.
     #[test]
-    fn contenders_have_the_peak() {
-        let levels: [fn(usize) -> f32; 6] = [
-            |_| 0.0,
-            |i| (i as f32 * 0.7).sin() * 3.0,
-            |i| -(i as f32) * 1e30,
-            |i| 1e8 + (i % 7) as f32,
-            |i| {
-                if i % 5 == 0 {
-                    f32::NEG_INFINITY
-                } else {
-                    (i % 11) as f32
+    fn masked_scores_are_no_peaks() {
+        let score = |place: usize| (place as f64 * 0.7).sin();
+        peaks_of_all_scores(|_, _| 0f32);
+        peaks_of_all_scores(|place, _| 3.0 * score(place) as f32);
+        peaks_of_all_scores(|place, _| 3.0 * score(place));
+        peaks_of_all_scores(|place, _| 1e30 * score(place) as f32);
+        peaks_of_all_scores(|place, _| 1e8 + (place % 7) as f32);
+        // Scores that their noise makes equal.
+        let tied = |place: usize, words: Philox| -gumbel::<f32, false>(words.word(place as u64));
+        peaks_of_all_scores(tied);
+        peaks_of_all_scores(|place, words| f64::from(tied(place, words)));
+        peaks_of_all_scores(|place, _| match place % 401 {
+            17 => f32::NAN,
+            30 => f32::INFINITY,
+            40..300 => f32::NEG_INFINITY,
+            _ => score(place) as f32,
+        });
+        peaks_of_all_scores(|place, _| if place % 2 == 0 { f32::MAX } else { f32::MIN });
+    }
+
+    /// At powers of two the bound is the logarithm: the least score that exceeds the best is not masked.
+    #[test]
+    fn the_least_score_that_exceeds() {
+        let near =
+            (0..32).flat_map(|power| (0..5).map(move |more| (1u32 << power).saturating_add(more)));
+        for word in near.chain([0, u32::MAX]) {
+            let noise = gumbel::<f32, true>(word);
+            for best in [-30f32, -1.0, 0.0, 0.3, 5.0, 20.0] {
+                let mut score = best - noise;
+                while score + noise > best {
+                    score = score.next_down();
                 }
-            },
-            |i| match i % 401 {
-                17 => f32::NAN,
-                30 => f32::INFINITY,
-                _ => -(i as f32),
-            },
-        ];
-        for (level, of) in levels.iter().enumerate() {
-            for n in [16, 17, 100, 1000, 65_536, 65_537] {
-                let lines = Lines {
-                    outer: 131_072 / n,
-                    n,
-                    inner: 1,
-                };
-                let values: Vec<f32> = (0..lines.elements()).map(of).collect();
-                for seed in 0..4 {
-                    let words = Philox::new([seed, 6, 7, 8], 0);
-                    let found = sampled_peaks(&values, lines, words);
-                    let peaks = peak_indices(&values, lines, AsTheyAre)
-                        .into_iter()
-                        .enumerate();
-                    let maxima: Vec<f32> = peaks
-                        .map(|(line, index)| finite(values[line * n + index]))
-                        .collect();
-                    let noisy = Noisy {
-                        lines,
-                        maxima: &maxima,
-                        words,
-                    };
-                    let all = peak_indices(&values, lines, noisy);
-                    assert_eq!(found, all, "level {level}, rows of {n}, seed {seed}");
+                while score + noise <= best {
+                    score = score.next_up();
                 }
+                let mut scores = [f32::NEG_INFINITY; LANES];
+                scores[7] = score;
+                assert!(may_exceed(&scores, &[word; LANES], best), "{word} {best}");
+                // And one that is far from it is.
+                scores[7] = score - 0.2;
+                let is_far = (64..=1 << 26).contains(&word);
+                assert!(!is_far || !may_exceed(&scores, &[word; LANES], best));
             }
         }
     }

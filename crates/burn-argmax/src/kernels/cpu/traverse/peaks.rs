@@ -16,7 +16,8 @@ use crate::kernels::cpu::{
 
 /// What is compared, for each value of a tensor.
 pub(crate) trait Scores<T: Element>: Copy + Sync {
-    /// Of values that begin at a place in the memory of the tensor.
+    /// Of values that begin at a place in the memory of the tensor: where lines are rows, those of whole rows or of a
+    /// piece of one.
     fn read(self, values: &[T], place: usize) -> Cow<'_, [T]>;
 }
 

@@ -1,9 +1,10 @@
 //! What may be above a threshold still, weighed in one step on the way to it.
 
-use super::op::{ThresholdOp, any, below};
+use super::op::{ThresholdOp, below};
 use crate::kernels::cpu::{
     Accumulator,
     plan::{LANES, THRESHOLD_BLOCK},
+    simd::any,
 };
 
 /// The sums of weights and slopes of each lane. Those vectors that have a weight become the first, and so many

@@ -3,10 +3,10 @@
 use std::hint::black_box;
 
 use super::{
-    op::{ThresholdOp, any, below, least_of, within_reach},
+    op::{ThresholdOp, below, least_of, within_reach},
     state::{LaneStates, in_two},
 };
-use crate::kernels::cpu::{Accumulator, plan::LANES};
+use crate::kernels::cpu::{Accumulator, plan::LANES, simd::any};
 
 /// Numbers of the mean of a line: the mean in two parts, what comes to its maximum, and how far the mean is from
 /// that. All are NaN in a line that has no weights, unless nothing comes from upstream.
@@ -120,7 +120,7 @@ where
     A: Accumulator,
     O: ThresholdOp<A>,
 {
-    // Not seen through either.
+    // Not seen through: the compiler would weigh several vectors at once, all of them.
     if !black_box(within_reach(scores, least_of(max, high, op))) {
         return None;
     }

@@ -1,6 +1,10 @@
 //! How weights grow above a threshold, and which scores are near enough to the maximum to have one.
 
-use crate::kernels::cpu::{Accumulator, plan::LANES, simd::larger};
+use crate::kernels::cpu::{
+    Accumulator,
+    plan::LANES,
+    simd::{any, larger},
+};
 
 /// How weights grow above the threshold.
 pub(crate) trait ThresholdOp<A: Accumulator>: Copy + Sync {
@@ -43,13 +47,6 @@ pub(super) fn within_reach<A: Accumulator>(values: [A; LANES], least: [A; LANES]
         is_near[lane] = !(values[lane] < least[lane]);
     }
     any(is_near)
-}
-
-/// Whether one of them is. A search, which ends at the first, would be made one lane at a time.
-#[inline(always)]
-pub(super) fn any(lanes: [bool; LANES]) -> bool {
-    let lanes = lanes.map(u32::from);
-    lanes.iter().fold(0, |any, lane| any | lane) != 0
 }
 
 /// The least score that may weigh something where the maximum is at most at this level above the threshold: NaN

@@ -1,4 +1,4 @@
-//! What is kept of a line whose weights are above a threshold.
+//! What is kept of a line whose weights are above a threshold, line by line and lane by lane.
 
 use crate::kernels::cpu::{Accumulator, plan::LANES, simd::filled_up};
 
@@ -12,6 +12,7 @@ pub(super) type State<A> = [A; THRESHOLD_STATE];
 /// The states of lines side by side, which may all be one and the same.
 pub(super) type LaneStates<A> = [[A; LANES]; THRESHOLD_STATE];
 
+/// A number as one of the accumulator and what it lacks of that.
 #[inline(always)]
 pub(super) fn in_two<A: Accumulator>(value: f64) -> [A; 2] {
     let high = A::from_f64(value);
