@@ -1,6 +1,9 @@
 use half::{bf16, f16};
 
-use super::exp;
+use super::{
+    exp,
+    quads::{self, Across, Along},
+};
 
 /// A float that sums run in.
 pub(crate) trait Accumulator: Element<Accumulator = Self> + Send + Sync {
@@ -57,10 +60,22 @@ pub(crate) trait Element:
     fn narrow(value: Self::Accumulator) -> Self;
     /// Rounds once, from the precision that results are put together in.
     fn round(value: f64) -> Self;
+
+    /// Lays quads of lines side by side.
+    #[inline(always)]
+    fn across(lines: Along<Self>) -> Across<Self> {
+        quads::across(lines)
+    }
+
+    /// The inverse of [`across`](Self::across).
+    #[inline(always)]
+    fn along(columns: Across<Self>) -> Along<Self> {
+        quads::along(columns)
+    }
 }
 
 macro_rules! accumulator {
-    ($float:ty, $exp2:ident, $exp2_less:ident, $mul_add:ident, $round:expr, [$log_terms:literal, $entropy_terms:literal, $two_thirds:literal, $from_one:literal]) => {
+    ($float:ty, $exp2:ident, $exp2_less:ident, $mul_add:ident, $across:ident, $along:ident, $round:expr, [$log_terms:literal, $entropy_terms:literal, $two_thirds:literal, $from_one:literal]) => {
         impl Accumulator for $float {
             const NEG_INFINITY: Self = <$float>::NEG_INFINITY;
             const NAN: Self = <$float>::NAN;
@@ -165,6 +180,16 @@ macro_rules! accumulator {
             fn round(value: f64) -> Self {
                 value as $float
             }
+
+            #[inline(always)]
+            fn across(lines: Along<Self>) -> Across<Self> {
+                quads::$across(lines)
+            }
+
+            #[inline(always)]
+            fn along(columns: Across<Self>) -> Along<Self> {
+                quads::$along(columns)
+            }
         }
     };
 }
@@ -174,6 +199,8 @@ accumulator!(
     exp2_f32,
     exp2_less_f32,
     mul_add_f32,
+    across_single,
+    along_single,
     exp::ROUND_F32,
     [8, 11, 0x3f2a_aaab, 4e-7]
 );
@@ -182,6 +209,8 @@ accumulator!(
     exp2_f64,
     exp2_less_f64,
     mul_add_f64,
+    across,
+    along,
     exp::ROUND_F64,
     [18, 25, 0x3fe5_5555_5555_5555, 1e-14]
 );

@@ -9,8 +9,8 @@
 //!   far the values are from its place.
 //! * `traverse` walks the lines, and knows memory, maxima, tails and tasks.
 //! * `plan` has the width of vectors, every threshold and the choice of the path.
-//! * `share` says how threads share work, `simd` what is done with vectors, `float` what numbers are, `exp`
-//!   how weights are computed.
+//! * `share` says how threads share work, `simd` what is done with vectors, `quads` how a few lines are
+//!   transposed, `float` what numbers are, `exp` how weights are computed.
 //!
 //! The arithmetic is safe code in a form that the compiler turns into vectors: fixed arrays of lanes,
 //! one condition a loop, no call that it may leave standing in one.
@@ -20,6 +20,7 @@ mod float;
 mod log;
 mod ops;
 mod plan;
+mod quads;
 mod share;
 mod simd;
 mod traverse;

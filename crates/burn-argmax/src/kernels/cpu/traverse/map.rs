@@ -9,6 +9,7 @@ use super::{
     map_rows::{IndexDistances, map_piece, map_row},
     narrow_columns::state_of_rows,
     pieces::{Part, parts},
+    transpose::to_columns,
     transposed_rows::{Transposer, index_of, map_transposed},
 };
 use crate::kernels::cpu::{
@@ -174,11 +175,8 @@ fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>
         let source = source.part(group * LANES * n, out.len());
         let columns = transposer.transpose(source.all(out), n);
         let mut entries = [[T::Accumulator::ONE; LANES]; STATE];
-        for (lane, state) in states.iter().enumerate() {
-            for (entry, value) in entries.iter_mut().zip(state) {
-                entry[lane] = *value;
-            }
-        }
+        let of_lanes = entries.as_flattened_mut();
+        to_columns(states.as_flattened(), STATE, of_lanes, LANES, |entry| entry);
         let mut grad = [T::Accumulator::ZERO; LANES];
         for (grad, upstream) in grad.iter_mut().zip(grads) {
             *grad = upstream.widen();

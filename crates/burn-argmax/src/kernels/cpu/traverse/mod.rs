@@ -21,6 +21,7 @@ mod reduce_map;
 mod rows;
 mod slot;
 mod threshold;
+mod transpose;
 mod transposed_rows;
 mod whole_lines;
 mod window;

@@ -3,8 +3,16 @@
 
 use std::borrow::Cow;
 
-use super::{Slot, Source};
-use crate::kernels::cpu::{Element, Lines, check_length, share::filled};
+use super::{
+    Slot, Source,
+    transpose::{to_columns, to_lines},
+};
+use crate::kernels::cpu::{
+    Element, Lines, check_length,
+    plan::{AHEAD, LANES},
+    share::filled,
+    simd::{prefetch, vectorized},
+};
 
 impl Lines {
     /// The elements of a block one line after the other.
@@ -86,13 +94,20 @@ fn transposed<T: Element>(from: &[T], height: usize, width: usize) -> Vec<T> {
     unsafe { filled(from.len(), |to| transpose(from, to, height, width)) }
 }
 
-/// Transposes tables of `height` rows of `width` elements.
-fn transpose<T: Element, S: Slot<T>>(from: &[T], to: &mut [S], height: usize, width: usize) {
-    let table = height * width;
-    for (to, from) in to.chunks_exact_mut(table).zip(from.chunks_exact(table)) {
-        for (column, to) in to.chunks_exact_mut(height).enumerate() {
-            for (to, from) in to.iter_mut().zip(from[column..].iter().step_by(width)) {
-                to.put(*from);
+vectorized! {
+    /// Transposes tables of `height` rows of `width` elements.
+    fn transpose<T: Element, S: Slot<T>>(from: &[T], to: &mut [S], height: usize, width: usize) {
+        let table = height * width;
+        for (to, from) in to.chunks_exact_mut(table).zip(from.chunks_exact(table)) {
+            if width < LANES {
+                for (index, lines) in from.chunks(LANES * width).enumerate() {
+                    prefetch(lines, AHEAD);
+                    to_columns(lines, width, &mut to[index * LANES..], height, |value| value);
+                }
+            } else {
+                for (index, lines) in to.chunks_mut(LANES * height).enumerate() {
+                    to_lines(&from[index * LANES..], width, lines, height, |value| value);
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use super::{
     narrow_columns::state_of_columns,
     pieces::{pieces, reduce_pieces},
     rows::{reduce_piece, reduce_row},
+    transpose::to_lines,
     transposed_rows::{Transposer, index_of, reduce_transposed},
 };
 use crate::kernels::cpu::{
@@ -161,8 +162,9 @@ fn reduce_together<T, O, const SUMS: usize, const STATE: usize, const FMA: bool>
         };
         let (finished, entries) = O::finish_each::<T>(&partials);
         results.copy_from_slice(&finished[..results.len()]);
-        for (lane, state) in states.next().into_iter().flatten().enumerate() {
-            *state = entries.map(|entry| entry[lane]);
+        if let Some(states) = states.next() {
+            let (entries, states) = (entries.as_flattened(), states.as_flattened_mut());
+            to_lines(entries, LANES, states, STATE, |entry| entry);
         }
     }
 }

@@ -1,85 +1,38 @@
 //! Short rows, sixteen at a time, transposed so that lanes run across them: a vector along one would be
 //! mostly empty, and its lanes would have to be folded for a few elements.
 
-use super::{LaneStates, LineOp, Partials, Slot, finite_max};
+use super::{
+    LaneStates, LineOp, Partials, Slot, finite_max,
+    transpose::{to_columns, to_lines},
+};
 use crate::kernels::cpu::{
     Accumulator, Element,
     plan::{AHEAD, LANES, SHORT},
     simd::{prefetch, raise},
 };
 
-/// Elements of a line that are moved together.
-const QUAD: usize = 4;
-
-/// Where rows are transposed: in the first cache, since to wait for memory quad by quad takes longer;
-/// then the quads in the same place of [`LANES`] lines beside each other; then the elements.
-pub(crate) struct Transposer<T: Element> {
-    lines: [T; LANES * SHORT],
-    quads: [[[T; QUAD]; LANES]; SHORT / QUAD],
-    columns: [[T::Accumulator; LANES]; SHORT],
-}
+/// Where rows are transposed, in the first cache.
+pub(crate) struct Transposer<T: Element>([[T::Accumulator; LANES]; SHORT]);
 
 impl<T: Element> Transposer<T> {
     #[inline(always)]
     pub fn new() -> Self {
-        Self {
-            lines: [T::ZERO; LANES * SHORT],
-            quads: [[[T::ZERO; QUAD]; LANES]; SHORT / QUAD],
-            columns: [[T::Accumulator::ZERO; LANES]; SHORT],
-        }
+        Self([[T::Accumulator::ZERO; LANES]; SHORT])
     }
 
     /// Transposes rows of `n` elements, no more than [`LANES`] of them. Anything is in the lanes beyond.
     #[inline(always)]
     pub fn transpose(&mut self, lines: &[T], n: usize) -> &mut [[T::Accumulator; LANES]] {
-        let near = &mut self.lines[..lines.len()];
-        near.copy_from_slice(lines);
         prefetch(lines, AHEAD);
-        let lines = near;
-        let quads = &mut self.quads[..n / QUAD];
-        let (columns, last) = self.columns[..n].split_at_mut(quads.len() * QUAD);
-        for (lane, line) in lines.chunks_exact(n).enumerate().take(LANES) {
-            let (chunks, rest) = line.as_chunks();
-            for (quad, chunk) in quads.iter_mut().zip(chunks) {
-                quad[lane] = *chunk;
-            }
-            for (column, value) in last.iter_mut().zip(rest) {
-                column[lane] = value.widen();
-            }
-        }
-        for (columns, quad) in columns.as_chunks_mut::<QUAD>().0.iter_mut().zip(quads) {
-            for lane in 0..LANES {
-                for place in 0..QUAD {
-                    columns[place][lane] = quad[lane][place].widen();
-                }
-            }
-        }
-        &mut self.columns[..n]
+        let columns = &mut self.0[..n];
+        to_columns(lines, n, columns.as_flattened_mut(), LANES, T::widen);
+        columns
     }
 
     /// Transposes back what is where [`transpose`](Self::transpose) left it.
     #[inline(always)]
     pub fn transpose_back<S: Slot<T>>(&mut self, out: &mut [S], n: usize) {
-        let quads = &mut self.quads[..n / QUAD];
-        let (columns, last) = self.columns[..n].split_at(quads.len() * QUAD);
-        for (columns, quad) in columns.as_chunks::<QUAD>().0.iter().zip(&mut *quads) {
-            for lane in 0..LANES {
-                for place in 0..QUAD {
-                    quad[lane][place] = T::narrow(columns[place][lane]);
-                }
-            }
-        }
-        let near = &mut self.lines[..out.len()];
-        for (lane, line) in near.chunks_exact_mut(n).enumerate().take(LANES) {
-            let (chunks, rest) = line.as_chunks_mut();
-            for (quad, chunk) in quads.iter().zip(chunks) {
-                *chunk = quad[lane];
-            }
-            for (column, value) in last.iter().zip(rest) {
-                *value = T::narrow(column[lane]);
-            }
-        }
-        S::put_all(out, near);
+        to_lines(self.0[..n].as_flattened(), LANES, out, n, T::narrow);
     }
 }
 
