@@ -1,6 +1,6 @@
 //! One-hots of every maximum. A NaN is larger than any number.
 
-use std::mem::MaybeUninit;
+use std::{hint::black_box, mem::MaybeUninit};
 
 use crate::kernels::cpu::{
     Accumulator, Element, Lines, check_length,
@@ -105,6 +105,8 @@ vectorized! {
             let columns = transposer.transpose(rows, n);
             let (max, _) = nan_or_peak_transposed(columns);
             for values in columns {
+                // Alone: the compiler would mark one lane of several columns together, which lie apart.
+                let values = black_box(values);
                 for lane in 0..LANES {
                     let hit = values[lane] == max[lane];
                     let mark = if hit { T::ONE } else { T::ZERO }.widen();

@@ -88,6 +88,12 @@ impl<A: Accumulator, const SUMS: usize> BlockSums<A, SUMS> {
         self.center = center;
     }
 
+    /// What was summed, where nothing came before.
+    #[inline(always)]
+    pub fn partials(&self) -> Partials<A, SUMS> {
+        Partials::new(self.max, self.center, self.sums)
+    }
+
     /// Adds what was summed to what came before.
     #[inline(always)]
     pub fn add_to<O, const STATE: usize, const FMA: bool>(

@@ -245,7 +245,11 @@ fn reduce_rows<T, C, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
             }
         }
         for (sums, block) in sums.iter_mut().zip(block) {
-            block.add_to::<O, STATE, FMA>(sums, op);
+            if first == rows.start {
+                *sums = block.partials();
+            } else {
+                block.add_to::<O, STATE, FMA>(sums, op);
+            }
         }
     }
 }

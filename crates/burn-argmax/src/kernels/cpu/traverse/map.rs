@@ -3,7 +3,7 @@
 use multiversion::target::target_cfg_f;
 
 use super::{
-    Here, LineOp, LineState, Slot, Source,
+    Here, LaneStates, LineOp, LineState, Slot, Source,
     coordinate::Index,
     map_columns::map_columns,
     map_rows::{IndexDistances, map_piece, map_row},
@@ -122,39 +122,13 @@ vectorized! {
         O: LineOp<T::Accumulator, SUMS, STATE>,
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-        if n < LANES {
-            specialized!(fma, map_short::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
-        } else {
-            specialized!(fma, map_each::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
-        }
+        specialized!(fma, map_together::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
     }
 }
 
+/// Rows by sixteen: what is taken from their states is computed for all of them together.
 #[inline(always)]
-fn map_each<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
-    out: &mut [S],
-    source: L,
-    n: usize,
-    states: &[[T::Accumulator; STATE]],
-    grad: &[T],
-    op: O,
-) where
-    T: Element,
-    S: Slot<T>,
-    L: Source<T, S>,
-    O: LineOp<T::Accumulator, SUMS, STATE>,
-{
-    let rows = out.chunks_exact_mut(n).zip(states.iter().zip(grad));
-    for (row, (out, (state, grad))) in rows.enumerate() {
-        let state = LineState::new(op, *state, grad.widen());
-        let distances = IndexDistances::new(0, state);
-        let source = source.part(row * n, n);
-        map_row::<T, _, _, _, O, SUMS, STATE, FMA>(out, source, distances, state, op);
-    }
-}
-
-#[inline(always)]
-fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
+fn map_together<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     out: &mut [S],
     source: L,
     n: usize,
@@ -173,7 +147,6 @@ fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>
         .zip(states.chunks(LANES).zip(grad.chunks(LANES)));
     for (group, (out, (states, grads))) in groups.enumerate() {
         let source = source.part(group * LANES * n, out.len());
-        let columns = transposer.transpose(source.all(out), n);
         let mut entries = [[T::Accumulator::ONE; LANES]; STATE];
         let of_lanes = entries.as_flattened_mut();
         to_columns(states.as_flattened(), STATE, of_lanes, LANES, |entry| entry);
@@ -181,7 +154,18 @@ fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>
         for (grad, upstream) in grad.iter_mut().zip(grads) {
             *grad = upstream.widen();
         }
-        map_transposed::<_, O, SUMS, STATE, FMA>(columns, index_of, entries, grad, op);
-        transposer.transpose_back(out, n);
+        let states = LaneStates::new(op, entries, grad);
+        if n < LANES {
+            let columns = transposer.transpose(source.all(out), n);
+            map_transposed::<_, O, SUMS, STATE, FMA>(columns, index_of, &states, op);
+            transposer.transpose_back(out, n);
+            continue;
+        }
+        for (row, out) in out.chunks_exact_mut(n).enumerate() {
+            let state = states.lane(row);
+            let distances = IndexDistances::new(0, state);
+            let source = source.part(row * n, n);
+            map_row::<T, _, _, _, O, SUMS, STATE, FMA>(out, source, distances, state, op);
+        }
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn map_columns<T, S, L, C, O, const SUMS: usize, const STATE: usize>(
     let elements = out.len();
     let rows = TASK.div_ceil(inner).max(TASK_ROWS);
     let vectors = inner.div_ceil(LANES);
-    let states = lane_states(state, grad, lines, op);
+    let states = lane_states::<T, O, SUMS, STATE>(state, grad, lines, op);
     let tasks = out
         .chunks_exact_mut(n * inner)
         .enumerate()
@@ -110,37 +110,39 @@ pub(super) fn map_columns<T, S, L, C, O, const SUMS: usize, const STATE: usize>(
     });
 }
 
-/// What the map takes from every line, a vector of neighbors at a time.
-fn lane_states<T, O, const SUMS: usize, const STATE: usize>(
-    state: &[T::Accumulator],
-    grad: Option<&[T]>,
-    lines: Lines,
-    op: O,
-) -> Vec<LaneStates<T::Accumulator>>
-where
-    T: Element,
-    O: LineOp<T::Accumulator, SUMS, STATE>,
-{
-    let inner = lines.inner;
-    let mut states = Vec::with_capacity(lines.outer * inner.div_ceil(LANES));
-    for (outer, state) in state.chunks_exact(STATE * inner).enumerate() {
-        for first in (0..inner).step_by(LANES) {
-            let width = LANES.min(inner - first);
-            let mut entries = [[T::Accumulator::ONE; LANES]; STATE];
-            for (entry, state) in entries.iter_mut().zip(state.chunks_exact(inner)) {
-                entry[..width].copy_from_slice(&state[first..][..width]);
-            }
-            let mut upstream = [T::Accumulator::ONE; LANES];
-            if let Some(grad) = grad {
-                let grad = &grad[outer * inner + first..][..width];
-                for (upstream, grad) in upstream.iter_mut().zip(grad) {
-                    *upstream = grad.widen();
+vectorized! {
+    /// What the map takes from every line, a vector of neighbors at a time.
+    fn lane_states<T, O, const SUMS: usize, const STATE: usize>(
+        state: &[T::Accumulator],
+        grad: Option<&[T]>,
+        lines: Lines,
+        op: O,
+    ) -> Vec<LaneStates<T::Accumulator>>
+    where
+        T: Element,
+        O: LineOp<T::Accumulator, SUMS, STATE>,
+    {
+        let inner = lines.inner;
+        let mut states = Vec::with_capacity(lines.outer * inner.div_ceil(LANES));
+        for (outer, state) in state.chunks_exact(STATE * inner).enumerate() {
+            for first in (0..inner).step_by(LANES) {
+                let width = LANES.min(inner - first);
+                let mut entries = [[T::Accumulator::ONE; LANES]; STATE];
+                for (entry, state) in entries.iter_mut().zip(state.chunks_exact(inner)) {
+                    entry[..width].copy_from_slice(&state[first..][..width]);
                 }
+                let mut upstream = [T::Accumulator::ONE; LANES];
+                if let Some(grad) = grad {
+                    let grad = &grad[outer * inner + first..][..width];
+                    for (upstream, grad) in upstream.iter_mut().zip(grad) {
+                        *upstream = grad.widen();
+                    }
+                }
+                states.push(LaneStates::new(op, entries, upstream));
             }
-            states.push(LaneStates::new(op, entries, upstream));
         }
+        states
     }
-    states
 }
 
 vectorized! {

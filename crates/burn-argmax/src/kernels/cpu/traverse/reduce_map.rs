@@ -3,7 +3,7 @@
 use multiversion::target::target_cfg_f;
 
 use super::{
-    LineOp, LineState, Partial,
+    LaneStates, LineOp, LineState, Partial,
     block::Top,
     columns,
     coordinate::Values,
@@ -249,13 +249,8 @@ fn work_on_short<T, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
             );
         }
         let (_, state) = O::finish_each::<T>(&partials);
-        map_transposed::<_, O, SUMS, STATE, FMA>(
-            columns,
-            |place| coordinates[place],
-            state,
-            ones,
-            op,
-        );
+        let states = LaneStates::new(op, state, ones);
+        map_transposed::<_, O, SUMS, STATE, FMA>(columns, |place| coordinates[place], &states, op);
         transposer.transpose_back(grad, n);
     }
 }

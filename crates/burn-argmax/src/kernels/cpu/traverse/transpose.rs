@@ -111,3 +111,67 @@ pub(super) fn to_lines<T, U, S>(
 fn quads(n: usize) -> impl Iterator<Item = usize> {
     (0..n.div_ceil(QUAD)).map(move |quad| (quad * QUAD).min(n - QUAD))
 }
+
+#[cfg(test)]
+mod tests {
+    use half::{bf16, f16};
+
+    use super::*;
+    use crate::kernels::cpu::plan::SHORT;
+
+    /// Lines of every length that are moved, whole groups and part of one, beside each other and farther apart.
+    fn places_are_exchanged<T: Element + std::fmt::Debug>() {
+        for n in 1..SHORT {
+            for count in [1, LANES - 1, LANES] {
+                for stride in [LANES, LANES + 3] {
+                    // All are exact in the shortest format.
+                    let value =
+                        |lane: usize, place: usize| T::round((lane * 16 + place % 16) as f64);
+                    let lines: Vec<_> = (0..count * n).map(|at| value(at / n, at % n)).collect();
+                    let mut columns = vec![T::ZERO; n * stride];
+                    to_columns(&lines, n, &mut columns, stride, |value| value);
+                    for lane in 0..count {
+                        for place in 0..n {
+                            assert_eq!(columns[place * stride + lane], value(lane, place));
+                        }
+                    }
+                    let mut back = vec![T::ZERO; count * n];
+                    to_lines(&columns, stride, &mut back, n, |value| value);
+                    assert_eq!(back, lines, "{count} lines of {n}, {stride} apart");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn places_are_exchanged_in_every_dtype() {
+        places_are_exchanged::<f32>();
+        places_are_exchanged::<f64>();
+        places_are_exchanged::<f16>();
+        places_are_exchanged::<bf16>();
+    }
+
+    #[test]
+    fn values_are_converted() {
+        let lines: Vec<_> = (0..LANES * 5).map(|at| f16::from_f64(at as f64)).collect();
+        let mut columns = [[0.0_f32; LANES]; 5];
+        to_columns(&lines, 5, columns.as_flattened_mut(), LANES, f16::widen);
+        assert_eq!(columns[3][7], 7.0 * 5.0 + 3.0);
+        let mut back = vec![f16::ZERO; LANES * 5];
+        to_lines(columns.as_flattened(), LANES, &mut back, 5, f16::narrow);
+        assert_eq!(back, lines);
+    }
+
+    /// Where the processor has no AVX, nothing else runs what every other number type takes.
+    #[test]
+    fn single_precision_is_moved_as_any_other() {
+        let mut lines: Along<f32> = [[0.0; QUAD]; HALF];
+        for (at, value) in lines.as_flattened_mut().iter_mut().enumerate() {
+            *value = at as f32;
+        }
+        let columns = crate::kernels::cpu::quads::across(lines);
+        assert_eq!(columns, f32::across(lines));
+        assert_eq!(crate::kernels::cpu::quads::along(columns), lines);
+        assert_eq!(f32::along(columns), lines);
+    }
+}

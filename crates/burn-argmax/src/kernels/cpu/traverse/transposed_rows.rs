@@ -1,6 +1,8 @@
 //! Short rows, sixteen at a time, transposed so that lanes run across them: a vector along one would be
 //! mostly empty, and its lanes would have to be folded for a few elements.
 
+use std::hint::black_box;
+
 use super::{
     LaneStates, LineOp, Partials, Slot, finite_max,
     transpose::{to_columns, to_lines},
@@ -84,18 +86,16 @@ where
 pub(super) fn map_transposed<A, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     columns: &mut [[A; LANES]],
     coordinates: impl Fn(usize) -> [A; LANES],
-    state: [[A; LANES]; STATE],
-    grad: [A; LANES],
+    states: &LaneStates<A>,
     op: O,
 ) where
     A: Accumulator,
     O: LineOp<A, SUMS, STATE>,
 {
-    let states = LaneStates::new(op, state, grad);
     if states.broken {
-        fill::<A, O, SUMS, STATE, FMA, true>(columns, coordinates, &states, op);
+        fill::<A, O, SUMS, STATE, FMA, true>(columns, coordinates, states, op);
     } else {
-        fill::<A, O, SUMS, STATE, FMA, false>(columns, coordinates, &states, op);
+        fill::<A, O, SUMS, STATE, FMA, false>(columns, coordinates, states, op);
     }
 }
 
@@ -110,6 +110,8 @@ fn fill<A, O, const SUMS: usize, const STATE: usize, const FMA: bool, const BROK
     O: LineOp<A, SUMS, STATE>,
 {
     for (place, values) in columns.iter_mut().enumerate() {
+        // Alone: the compiler would map one lane of several columns together, which lie apart.
+        let values = black_box(values);
         let coordinates = coordinates(place);
         for lane in 0..LANES {
             let state = states.lane(lane);
