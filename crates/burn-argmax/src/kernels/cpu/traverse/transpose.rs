@@ -36,12 +36,12 @@ pub(super) fn to_columns<T, U, S>(
     for first in quads(n) {
         for lane in [0, HALF] {
             let mut quads: Along<U> = [[U::ZERO; QUAD]; HALF];
-            for line in 0..HALF {
+            for (line, converted) in quads.iter_mut().enumerate() {
                 let start = (lane + line) * n + first;
                 // SAFETY: there are `LANES` lines of `n` elements, of which these are no more than the last `QUAD`.
                 let quad = unsafe { lines.get_unchecked(start..start + QUAD) };
                 for place in 0..QUAD {
-                    quads[line][place] = convert(quad[place]);
+                    converted[place] = convert(quad[place]);
                 }
             }
             for (place, values) in U::across(quads).into_iter().enumerate() {
@@ -84,11 +84,10 @@ pub(super) fn to_lines<T, U, S>(
     for first in quads(n) {
         for lane in [0, HALF] {
             let mut across: Across<U> = [[U::ZERO; HALF]; QUAD];
-            for place in 0..QUAD {
+            for (place, values) in across.iter_mut().enumerate() {
                 let start = (first + place) * stride + lane;
                 // SAFETY: `first + place` is no more than `n - 1`, and the last column is as long.
-                across[place]
-                    .copy_from_slice(unsafe { columns.get_unchecked(start..start + HALF) });
+                values.copy_from_slice(unsafe { columns.get_unchecked(start..start + HALF) });
             }
             for (line, values) in U::along(across).into_iter().enumerate() {
                 let mut quad = [T::ZERO; QUAD];
