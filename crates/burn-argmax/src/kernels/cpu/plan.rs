@@ -16,8 +16,8 @@ const PIECE: usize = 1 << 16;
 /// The same of a column, which lies between its neighbors.
 pub(crate) const COLUMN_PIECE: usize = 1 << 12;
 
-/// Elements from which a row is too long to be transposed. Where rows are transposed back too, or
-/// little is done with their elements, it pays for those shorter than a vector only.
+/// Elements from which a row is too long to be transposed. Maps from a state and peaks, which do little with an
+/// element, transpose those shorter than a vector only.
 pub(crate) const SHORT: usize = 2 * LANES;
 
 /// Elements up to which rows are reduced sixteen at a time: longer ones are read ahead block by

@@ -166,6 +166,7 @@ struct Tile<'a, T> {
 }
 
 vectorized! {
+    /// What was in `sums` is lost.
     fn reduce_tile<T, C, O, const SUMS: usize, const STATE: usize>(
         tile: Tile<T>,
         rows: Range<usize>,

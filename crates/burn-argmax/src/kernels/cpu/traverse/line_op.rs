@@ -67,7 +67,8 @@ pub(crate) struct LineState<A> {
     /// How far the mean is from the center.
     pub offset: A,
     pub factors: [A; FACTORS],
-    /// Whether one of these is not finite: the line has no softmax, or an infinite upstream gradient.
+    /// Whether one of these is not finite, or one of a line beside it: the line has no softmax, or an infinite
+    /// upstream gradient.
     pub broken: bool,
 }
 

@@ -122,13 +122,44 @@ vectorized! {
         O: LineOp<T::Accumulator, SUMS, STATE>,
     {
         let fma = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
-        specialized!(fma, map_together::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
+        if n < LANES {
+            specialized!(fma, map_short::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
+        } else {
+            specialized!(fma, map_each::<T, S, L, O, SUMS, STATE>(out, source, n, states, grad, op));
+        }
     }
 }
 
-/// Rows by sixteen: what is taken from their states is computed for all of them together.
 #[inline(always)]
-fn map_together<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
+fn map_each<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
+    out: &mut [S],
+    source: L,
+    n: usize,
+    states: &[[T::Accumulator; STATE]],
+    grad: &[T],
+    op: O,
+) where
+    T: Element,
+    S: Slot<T>,
+    L: Source<T, S>,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    let groups = out
+        .chunks_mut(LANES * n)
+        .zip(states.chunks(LANES).zip(grad.chunks(LANES)));
+    for (group, (out, (states, grad))) in groups.enumerate() {
+        let states = group_states(states, grad, op);
+        for (row, out) in out.chunks_exact_mut(n).enumerate() {
+            let state = states.lane(row);
+            let distances = IndexDistances::new(0, state);
+            let source = source.part((group * LANES + row) * n, n);
+            map_row::<T, _, _, _, O, SUMS, STATE, FMA>(out, source, distances, state, op);
+        }
+    }
+}
+
+#[inline(always)]
+fn map_short<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bool>(
     out: &mut [S],
     source: L,
     n: usize,
@@ -145,27 +176,32 @@ fn map_together<T, S, L, O, const SUMS: usize, const STATE: usize, const FMA: bo
     let groups = out
         .chunks_mut(LANES * n)
         .zip(states.chunks(LANES).zip(grad.chunks(LANES)));
-    for (group, (out, (states, grads))) in groups.enumerate() {
+    for (group, (out, (states, grad))) in groups.enumerate() {
+        let states = group_states(states, grad, op);
         let source = source.part(group * LANES * n, out.len());
-        let mut entries = [[T::Accumulator::ONE; LANES]; STATE];
-        let of_lanes = entries.as_flattened_mut();
-        to_columns(states.as_flattened(), STATE, of_lanes, LANES, |entry| entry);
-        let mut grad = [T::Accumulator::ZERO; LANES];
-        for (grad, upstream) in grad.iter_mut().zip(grads) {
-            *grad = upstream.widen();
-        }
-        let states = LaneStates::new(op, entries, grad);
-        if n < LANES {
-            let columns = transposer.transpose(source.all(out), n);
-            map_transposed::<_, O, SUMS, STATE, FMA>(columns, index_of, &states, op);
-            transposer.transpose_back(out, n);
-            continue;
-        }
-        for (row, out) in out.chunks_exact_mut(n).enumerate() {
-            let state = states.lane(row);
-            let distances = IndexDistances::new(0, state);
-            let source = source.part(row * n, n);
-            map_row::<T, _, _, _, O, SUMS, STATE, FMA>(out, source, distances, state, op);
-        }
+        let columns = transposer.transpose(source.all(out), n);
+        map_transposed::<_, O, SUMS, STATE, FMA>(columns, index_of, &states, op);
+        transposer.transpose_back(out, n);
     }
+}
+
+/// What the map takes from no more than [`LANES`] rows, computed for all of them together.
+#[inline(always)]
+fn group_states<T, O, const SUMS: usize, const STATE: usize>(
+    states: &[[T::Accumulator; STATE]],
+    grad: &[T],
+    op: O,
+) -> LaneStates<T::Accumulator>
+where
+    T: Element,
+    O: LineOp<T::Accumulator, SUMS, STATE>,
+{
+    let mut entries = [[T::Accumulator::ONE; LANES]; STATE];
+    let of_lanes = entries.as_flattened_mut();
+    to_columns(states.as_flattened(), STATE, of_lanes, LANES, |entry| entry);
+    let mut upstream = [T::Accumulator::ZERO; LANES];
+    for (upstream, grad) in upstream.iter_mut().zip(grad) {
+        *upstream = grad.widen();
+    }
+    LaneStates::new(op, entries, upstream)
 }

@@ -21,23 +21,27 @@ pub(super) fn to_columns<T, U, S>(
     U: Element,
     S: Slot<U>,
 {
-    if lines.len() < LANES * n || n < QUAD {
-        for (lane, line) in lines.chunks_exact(n).enumerate() {
-            for (column, value) in columns.chunks_mut(stride).zip(line) {
-                column[lane].put(convert(*value));
+    if lines.len() / LANES < n {
+        let count = lines.len() / n;
+        for place in 0..n {
+            let column = &mut columns[place * stride..][..count];
+            for (lane, slot) in column.iter_mut().enumerate() {
+                slot.put(convert(lines[lane * n + place]));
             }
         }
         return;
     }
-    assert!(
-        columns.len() >= (n - 1) * stride + LANES,
-        "argmax kernel: columns are too short"
-    );
-    for first in quads(n) {
-        for lane in [0, HALF] {
+    match n {
+        1 => return few_to_columns::<T, U, S, 1>(lines, columns, stride, convert),
+        2 => return few_to_columns::<T, U, S, 2>(lines, columns, stride, convert),
+        3 => return few_to_columns::<T, U, S, 3>(lines, columns, stride, convert),
+        _ => check_columns(columns.len(), n, stride),
+    }
+    for first in starts(n) {
+        for first_lane in [0, HALF] {
             let mut quads: Along<U> = [[U::ZERO; QUAD]; HALF];
             for (line, converted) in quads.iter_mut().enumerate() {
-                let start = (lane + line) * n + first;
+                let start = (first_lane + line) * n + first;
                 // SAFETY: there are `LANES` lines of `n` elements, of which these are no more than the last `QUAD`.
                 let quad = unsafe { lines.get_unchecked(start..start + QUAD) };
                 for place in 0..QUAD {
@@ -45,12 +49,10 @@ pub(super) fn to_columns<T, U, S>(
                 }
             }
             for (place, values) in U::across(quads).into_iter().enumerate() {
-                let start = (first + place) * stride + lane;
+                let start = (first + place) * stride + first_lane;
                 // SAFETY: `first + place` is no more than `n - 1`, and the last column is as long.
-                S::put_all(
-                    unsafe { columns.get_unchecked_mut(start..start + HALF) },
-                    &values,
-                );
+                let column = unsafe { columns.get_unchecked_mut(start..start + HALF) };
+                S::put_all(column, &values);
             }
         }
     }
@@ -69,23 +71,25 @@ pub(super) fn to_lines<T, U, S>(
     U: Element,
     S: Slot<T>,
 {
-    if lines.len() < LANES * n || n < QUAD {
+    if lines.len() / LANES < n {
         for (lane, line) in lines.chunks_exact_mut(n).enumerate() {
-            for (column, slot) in columns.chunks(stride).zip(line) {
-                slot.put(convert(column[lane]));
+            for (place, slot) in line.iter_mut().enumerate() {
+                slot.put(convert(columns[place * stride + lane]));
             }
         }
         return;
     }
-    assert!(
-        columns.len() >= (n - 1) * stride + LANES,
-        "argmax kernel: columns are too short"
-    );
-    for first in quads(n) {
-        for lane in [0, HALF] {
+    match n {
+        1 => return few_to_lines::<T, U, S, 1>(columns, stride, lines, convert),
+        2 => return few_to_lines::<T, U, S, 2>(columns, stride, lines, convert),
+        3 => return few_to_lines::<T, U, S, 3>(columns, stride, lines, convert),
+        _ => check_columns(columns.len(), n, stride),
+    }
+    for first in starts(n) {
+        for first_lane in [0, HALF] {
             let mut across: Across<U> = [[U::ZERO; HALF]; QUAD];
             for (place, values) in across.iter_mut().enumerate() {
-                let start = (first + place) * stride + lane;
+                let start = (first + place) * stride + first_lane;
                 // SAFETY: `first + place` is no more than `n - 1`, and the last column is as long.
                 values.copy_from_slice(unsafe { columns.get_unchecked(start..start + HALF) });
             }
@@ -94,21 +98,73 @@ pub(super) fn to_lines<T, U, S>(
                 for place in 0..QUAD {
                     quad[place] = convert(values[place]);
                 }
-                let start = (lane + line) * n + first;
+                let start = (first_lane + line) * n + first;
                 // SAFETY: there are `LANES` lines of `n` elements, of which these are no more than the last `QUAD`.
-                S::put_all(
-                    unsafe { lines.get_unchecked_mut(start..start + QUAD) },
-                    &quad,
-                );
+                let line = unsafe { lines.get_unchecked_mut(start..start + QUAD) };
+                S::put_all(line, &quad);
             }
         }
     }
 }
 
+/// Makes sure that there are `n` columns, `stride` apart: what is not checked again rests on it.
+#[inline(always)]
+fn check_columns(length: usize, n: usize, stride: usize) {
+    let last = (n - 1).checked_mul(stride);
+    assert!(
+        last.is_some_and(|last| last <= length && length - last >= LANES),
+        "argmax kernel: columns are too short"
+    );
+}
+
 /// Where the quads of a line begin. The last reaches back over the one before.
 #[inline(always)]
-fn quads(n: usize) -> impl Iterator<Item = usize> {
+fn starts(n: usize) -> impl Iterator<Item = usize> {
     (0..n.div_ceil(QUAD)).map(move |quad| (quad * QUAD).min(n - QUAD))
+}
+
+/// [`to_columns`] of [`LANES`] lines shorter than a quad.
+#[inline(always)]
+fn few_to_columns<T, U, S, const N: usize>(
+    lines: &[T],
+    columns: &mut [S],
+    stride: usize,
+    convert: impl Fn(T) -> U,
+) where
+    T: Element,
+    U: Element,
+    S: Slot<U>,
+{
+    let lines = &lines.as_chunks::<N>().0[..LANES];
+    for place in 0..N {
+        let mut column = [U::ZERO; LANES];
+        for lane in 0..LANES {
+            column[lane] = convert(lines[lane][place]);
+        }
+        S::put_all(&mut columns[place * stride..][..LANES], &column);
+    }
+}
+
+/// The inverse of [`few_to_columns`].
+#[inline(always)]
+fn few_to_lines<T, U, S, const N: usize>(
+    columns: &[U],
+    stride: usize,
+    lines: &mut [S],
+    convert: impl Fn(U) -> T,
+) where
+    T: Element,
+    U: Element,
+    S: Slot<T>,
+{
+    let mut mapped = [[T::ZERO; N]; LANES];
+    for place in 0..N {
+        let column = &columns[place * stride..][..LANES];
+        for lane in 0..LANES {
+            mapped[lane][place] = convert(column[lane]);
+        }
+    }
+    S::put_all(&mut lines[..LANES * N], mapped.as_flattened());
 }
 
 #[cfg(test)]
@@ -123,9 +179,10 @@ mod tests {
         for n in 1..SHORT {
             for count in [1, LANES - 1, LANES] {
                 for stride in [LANES, LANES + 3] {
-                    // All are exact in the shortest format.
-                    let value =
-                        |lane: usize, place: usize| T::round((lane * 16 + place % 16) as f64);
+                    // All differ, and are exact in the shortest format.
+                    let value = |lane: usize, place: usize| {
+                        T::round((2 * lane + 1) as f64 * 2.0_f64.powi(place as i32 - 24))
+                    };
                     let lines: Vec<_> = (0..count * n).map(|at| value(at / n, at % n)).collect();
                     let mut columns = vec![T::ZERO; n * stride];
                     to_columns(&lines, n, &mut columns, stride, |value| value);
@@ -133,6 +190,9 @@ mod tests {
                         for place in 0..n {
                             assert_eq!(columns[place * stride + lane], value(lane, place));
                         }
+                    }
+                    for column in columns.chunks(stride) {
+                        assert!(column[count..].iter().all(|rest| *rest == T::ZERO));
                     }
                     let mut back = vec![T::ZERO; count * n];
                     to_lines(&columns, stride, &mut back, n, |value| value);
@@ -161,7 +221,7 @@ mod tests {
         assert_eq!(back, lines);
     }
 
-    /// Where the processor has no AVX, nothing else runs what every other number type takes.
+    /// Where the processor has AVX, single precision is moved by instructions of its own.
     #[test]
     fn single_precision_is_moved_as_any_other() {
         let mut lines: Along<f32> = [[0.0; QUAD]; HALF];
