@@ -99,14 +99,21 @@ vectorized! {
     fn transpose<T: Element, S: Slot<T>>(from: &[T], to: &mut [S], height: usize, width: usize) {
         let table = height * width;
         for (to, from) in to.chunks_exact_mut(table).zip(from.chunks_exact(table)) {
-            if width < LANES {
+            if width < LANES && height >= LANES {
                 for (index, lines) in from.chunks(LANES * width).enumerate() {
                     prefetch(lines, AHEAD);
                     to_columns(lines, width, &mut to[index * LANES..], height, |value| value);
                 }
-            } else {
+            } else if height < LANES && width >= LANES {
                 for (index, lines) in to.chunks_mut(LANES * height).enumerate() {
                     to_lines(&from[index * LANES..], width, lines, height, |value| value);
+                }
+            } else {
+                // Less than a group of lines either way.
+                for (column, to) in to.chunks_exact_mut(height).enumerate() {
+                    for (to, from) in to.iter_mut().zip(from[column..].iter().step_by(width)) {
+                        to.put(*from);
+                    }
                 }
             }
         }
