@@ -2,7 +2,10 @@ use burn::tensor::{Device, Tensor};
 use burn_argmax::{Surrogate, sign_one_hot, soft_argmax, straight_through_one_hot};
 use burn_argmax_tests::{
     check::{assert_exact, assert_index},
-    data::{SHORT, extreme_lines, long_extreme_lines, side_by_side, tensor, values, widen, widths},
+    data::{
+        SHORT, extreme_lines, long_extreme_lines, side_by_side, tensor, uniform, values, widen,
+        widths,
+    },
     oracle,
 };
 
@@ -35,9 +38,41 @@ fn long() {
     }
 }
 
+/// Few enough side by side to be laid out as rows, and tables smaller than what is moved at a time.
+#[test]
+fn few_side_by_side() {
+    let Some(device) = device() else { return };
+    for width in [2, 3, 4, 7, 15] {
+        for n in [3, 37] {
+            assert_side_by_side(&extreme_lines(9 * width, n), n, &[width], &device);
+        }
+    }
+}
+
+/// The first part that is summed has nothing but masks, a NaN among them, or all that weighs.
+#[test]
+fn that_begin_with_masks() {
+    let Some(device) = device() else { return };
+    let n = 300;
+    let mut lines = uniform(31, 20 * n);
+    for line in lines.chunks_mut(n).take(10) {
+        line[..140].fill(f32::NEG_INFINITY);
+    }
+    lines[n + 5] = f32::NAN;
+    lines[2 * n..3 * n - 1].fill(f32::NEG_INFINITY);
+    lines[12 * n + 3] = f32::NAN;
+    lines[13 * n + 1] = 90.0;
+    assert_every_operator(&lines, n, &device);
+}
+
 /// One after the other, and side by side.
 #[track_caller]
 fn assert_every_operator(lines: &[f32], n: usize, device: &Device) {
+    assert_side_by_side(lines, n, &widths(lines.len() / n), device);
+}
+
+#[track_caller]
+fn assert_side_by_side(lines: &[f32], n: usize, widths: &[usize], device: &Device) {
     let count = lines.len() / n;
     let wide = widen(lines);
     let index = |beta| -> Vec<f64> {
@@ -48,7 +83,7 @@ fn assert_every_operator(lines: &[f32], n: usize, device: &Device) {
     let one_hot: Vec<_> = wide.chunks(n).flat_map(first_peak).collect();
     let sign: Vec<_> = wide.chunks(n).flat_map(oracle::sign_one_hot).collect();
 
-    for width in widths(count) {
+    for &width in widths {
         println!("{count} lines of {n}, {width} side by side");
         let x = tensor(
             &side_by_side(lines, n, width),
